@@ -1,0 +1,1 @@
+"""The simulated equipment and the plant behind it."""
