@@ -79,7 +79,7 @@ class CompiledCause:
         return f"{self.config.text} ({self.tag}: {actual}{wait})"
 
 
-def findings(config: InterlockConfig, limits: Limits) -> list[Finding]:
+def findings(config: InterlockConfig) -> list[Finding]:
     """Mistakes in a matrix that types cannot see. `file` of a finding is left empty."""
     found: list[Finding] = []
     seen: set[str] = set()

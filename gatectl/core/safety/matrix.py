@@ -14,6 +14,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from msgspec import Struct, field
 
@@ -57,6 +58,16 @@ class EffectResult(Struct, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """What one evaluation knows. samples: by cause id. held: a reset that was up before."""
+
+    samples: dict[str, Sample]
+    now_mono_ns: int
+    rising: bool
+    held: bool
+
+
 class Matrix:
     """The effects of one role, built from interlocks.toml; `{device}` in tags becomes `device`.
 
@@ -64,7 +75,7 @@ class Matrix:
     """
 
     def __init__(self, config: InterlockConfig, role: str, limits: Limits, device: str = "") -> None:
-        wrong = findings(config, limits)
+        wrong = findings(config)
         if wrong:
             raise ConfigError(wrong)
         self._effects = tuple(e for e in config.effect if e.role == role)
@@ -81,34 +92,24 @@ class Matrix:
         read: sample of a tag by its full name, already BAD when stale. reset: level of the reset
         signal, its rise counts. running: effects that are being carried out now.
         """
-        rising, held = reset and not state.reset_before, reset and state.reset_before
+        scan = _Scan({}, now_mono_ns, reset and not state.reset_before, reset and state.reset_before)
         state.reset_before = reset
-        samples: dict[str, Sample] = {}
         for cause_id, cause in self._causes.items():
-            samples[cause_id] = sample = read(cause.tag)
+            scan.samples[cause_id] = sample = read(cause.tag)
             cause.update(state.causes.setdefault(cause_id, CauseState()), sample, now_mono_ns)
-        return tuple(
-            self._effect(e, state, samples, now_mono_ns, rising, held, e.id in running) for e in self._effects
-        )
+        return tuple(self._effect(e, state, scan, e.id in running) for e in self._effects)
 
     def _effect(
-        self,
-        effect: InterlockEffect,
-        state: MatrixState,
-        samples: dict[str, Sample],
-        now_mono_ns: int,
-        rising: bool,
-        held: bool,
-        running: bool,
+        self, effect: InterlockEffect, state: MatrixState, scan: _Scan, running: bool
     ) -> EffectResult:
         memory = state.effects.setdefault(effect.id, EffectState())
         for name in effect.trips:
             healthy = state.causes[name].healthy
             latch = memory.latched.get(name)
             if not healthy and latch is None:
-                text = self._causes[name].text(state.causes[name], samples[name])
-                memory.latched[name] = Latched(text, now_mono_ns)
-            elif latch is not None and rising:
+                text = self._causes[name].text(state.causes[name], scan.samples[name])
+                memory.latched[name] = Latched(text, scan.now_mono_ns)
+            elif latch is not None and scan.rising:
                 if healthy:
                     del memory.latched[name]
                 else:
@@ -117,8 +118,10 @@ class Matrix:
         stops = [*memory.latched, *(n for n in needed if not state.causes[n].healthy)]
         memory.order = [n for n in memory.order if n in stops]
         memory.order += [n for n in stops if n not in memory.order]
-        reasons = [self._reason(n, memory, state, samples[n], i == 0) for i, n in enumerate(memory.order)]
-        if held and (memory.latched or not running):
+        reasons = [
+            self._reason(n, memory, state, scan.samples[n], i == 0) for i, n in enumerate(memory.order)
+        ]
+        if scan.held and (memory.latched or not running):
             reasons.append(
                 Reason(
                     code="reset_held",
