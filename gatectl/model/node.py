@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
-from gatectl.model.site import Site, Strict
+from gatectl.model.site import Id, NonNegative, Positive, Site, Strict, TagName, Text
+
+TcpPort = Annotated[int, Meta(ge=1, le=65535)]
 
 
 class MqttConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The broker. Changing host and port is all it takes to use another one."""
 
-    host: str = "127.0.0.1"
-    port: int = 1883
+    host: Text = "127.0.0.1"
+    port: TcpPort = 1883
     username: str = ""
     password_file: str = ""
     ca_file: str = ""
     cert_file: str = ""
     key_file: str = ""
     tls: bool = False
-    keepalive_s: int = 5
+    keepalive_s: Annotated[int, Meta(ge=1, le=65535)] = 5
 
 
 class PathsConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """state_dir: journal and recordings (persistent). runtime_dir: image and sockets (tmpfs)."""
 
-    state_dir: str
-    runtime_dir: str
+    state_dir: Text
+    runtime_dir: Text
 
 
 class ScanConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """period_ms: of the scan. fifo_priority: SCHED_FIFO priority of the scan process, 0 = none."""
 
-    period_ms: float = 20.0
-    fifo_priority: int = 50
-    command_timeout_ms: float = 200.0
+    period_ms: Annotated[float, Meta(ge=1, le=1000)] = 20.0
+    fifo_priority: Annotated[int, Meta(ge=0, le=98)] = 50
+    command_timeout_ms: Positive = 200.0
 
 
 class AntennaConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,7 +49,7 @@ class AntennaConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     forward_m: float = 0.0
     left_m: float = 0.0
     up_m: float = 0.0
-    heading_offset_deg: float = 0.0
+    heading_offset_deg: Annotated[float, Meta(ge=-360, le=360)] = 0.0
 
 
 class VehicleConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,23 +59,23 @@ class VehicleConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     rad/(m/s2). dead times and lags: command to effect, s.
     """
 
-    serial: str
-    manufacturer: str
-    wheelbase_m: float = 8.0
-    steer_max_deg: float = 35.0
-    steer_rate_max_dps: float = 15.0
-    steer_dead_s: float = 0.12
-    steer_tau_s: float = 0.18
-    drive_dead_s: float = 0.10
-    drive_tau_s: float = 0.33
-    accel_max_mps2: float = 0.5
-    decel_max_mps2: float = 0.5
-    brake_mps2: float = 1.2
-    speed_max_mps: float = 6.9
-    slip_coeff: float = 0.017
+    serial: Id
+    manufacturer: Id
+    wheelbase_m: Positive = 8.0
+    steer_max_deg: Annotated[float, Meta(gt=0, lt=90)] = 35.0
+    steer_rate_max_dps: Positive = 15.0
+    steer_dead_s: NonNegative = 0.12
+    steer_tau_s: NonNegative = 0.18
+    drive_dead_s: NonNegative = 0.10
+    drive_tau_s: NonNegative = 0.33
+    accel_max_mps2: Positive = 0.5
+    decel_max_mps2: Positive = 0.5
+    brake_mps2: Positive = 1.2
+    speed_max_mps: Positive = 6.9
+    slip_coeff: NonNegative = 0.017
     antenna: AntennaConfig = field(default_factory=AntennaConfig)
-    gnss: str = "gnss"
-    mcu: str = "mcu"
+    gnss: TagName = "gnss"
+    mcu: TagName = "mcu"
 
 
 class DeviceConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,9 +85,9 @@ class DeviceConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True
     priority.
     """
 
-    name: str
+    name: TagName
     driver: str
-    group: str = "field"
+    group: TagName = "field"
     realtime: bool = False
     config: dict[str, Any] = field(default_factory=dict)
 
@@ -93,7 +95,7 @@ class DeviceConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True
 class NodeConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """NODE.toml. site: path of site.toml, relative to this file."""
 
-    name: str
+    name: Id
     role: Literal["vehicle", "gate"]
     site: str
     paths: PathsConfig

@@ -7,11 +7,19 @@ rad counter-clockwise from east. Positions along a lane (`_m`) count from its fi
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from gatectl.model.messages import Side
+
+Positive = Annotated[float, Meta(gt=0)]
+NonNegative = Annotated[float, Meta(ge=0)]
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+# An id is used in MQTT topics, VDA 5050 ids, file names and tag names.
+Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+TagName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")]
+Text = Annotated[str, Meta(min_length=1)]
 
 
 class Strict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,9 +29,9 @@ class Strict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Origin(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Origin of the site frame: WGS 84 geodetic, deg, deg, m above the ellipsoid."""
 
-    latitude_deg: float
-    longitude_deg: float
-    height_m: float
+    latitude_deg: Annotated[float, Meta(ge=-90, le=90)]
+    longitude_deg: Annotated[float, Meta(ge=-180, le=180)]
+    height_m: Annotated[float, Meta(ge=-500, le=9000)]
 
 
 class Limits(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,27 +41,27 @@ class Limits(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     weight_tolerance: allowed relative deviation of the weighed from the declared container mass.
     """
 
-    speed_mps: float = 6.9
-    curve_speed_mps: float = 3.0
-    lateral_accel_mps2: float = 0.8
-    alert_limit_m: float = 0.5
-    weight_tolerance: float = 0.05
-    container_gross_max_kg: float = 35_000.0
-    identity_confidence_min: float = 0.8
-    verdict_age_max_s: float = 600.0
-    lease_valid_s: float = 3.0
-    vehicle_silent_after_s: float = 3.0
-    align_along_m: float = 0.15
-    align_across_m: float = 0.10
-    node_reached_m: float = 0.30
+    speed_mps: Positive = 6.9
+    curve_speed_mps: Positive = 3.0
+    lateral_accel_mps2: Positive = 0.8
+    alert_limit_m: Positive = 0.5
+    weight_tolerance: Fraction = 0.05
+    container_gross_max_kg: Positive = 35_000.0
+    identity_confidence_min: Fraction = 0.8
+    verdict_age_max_s: Positive = 600.0
+    lease_valid_s: Positive = 3.0
+    vehicle_silent_after_s: Positive = 3.0
+    align_along_m: Positive = 0.15
+    align_across_m: Positive = 0.10
+    node_reached_m: Positive = 0.30
 
 
 class SpanConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A stretch of a lane."""
 
     lane: str
-    from_m: float
-    to_m: float
+    from_m: NonNegative
+    to_m: Positive
 
 
 class BlockConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,8 +70,8 @@ class BlockConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True)
     kind crane: the envelope of a crane (`crane` names it); border: contains the line.
     """
 
-    id: str
-    spans: tuple[SpanConfig, ...]
+    id: Id
+    spans: Annotated[tuple[SpanConfig, ...], Meta(min_length=1)]
     kind: Literal["track", "crane", "border"] = "track"
     crane: str = ""
 
@@ -74,9 +82,9 @@ class NodeConfigPoint(Strict, frozen=True, kw_only=True, forbid_unknown_fields=T
     kind check: weighed and read here; crane: loaded and unloaded here; stop_line: before the line.
     """
 
-    id: str
+    id: Id
     lane: str
-    at_m: float
+    at_m: NonNegative
     kind: Literal["crane", "check", "stop_line", "way"] = "way"
     side: Side
     crane: str = ""
@@ -93,16 +101,16 @@ class CraneConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True)
     on a vehicle, yard_height_m landed on one in the yard.
     """
 
-    id: str
-    device: str
+    id: Id
+    device: TagName
     side: Side
     slots: dict[str, float]
-    travel_height_m: float = 8.0
-    vehicle_height_m: float = 4.1
-    yard_height_m: float = 2.6
-    wind_max_mps: float = 20.0
-    load_max_kg: float = 41_000.0
-    position_tolerance_m: float = 0.05
+    travel_height_m: Positive = 8.0
+    vehicle_height_m: Positive = 4.1
+    yard_height_m: Positive = 2.6
+    wind_max_mps: Positive = 20.0
+    load_max_kg: Positive = 41_000.0
+    position_tolerance_m: Positive = 0.05
 
 
 class RouteConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -113,19 +121,19 @@ class RouteConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     direction: Literal["import", "export"]
     lane: str
-    nodes: tuple[str, ...]
+    nodes: Annotated[tuple[str, ...], Meta(min_length=2)]
 
 
 class VehicleEntry(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A vehicle that the gate knows. front_m / rear_m: overhang from the control point."""
 
-    serial: str
-    manufacturer: str
+    serial: Id
+    manufacturer: Id
     lane: str
     start_node: str
-    tare_kg: float
-    front_m: float = 10.5
-    rear_m: float = 2.5
+    tare_kg: Positive
+    front_m: NonNegative = 10.5
+    rear_m: NonNegative = 2.5
 
 
 class CustomsConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -143,15 +151,15 @@ class InterlockCause(Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     must hold before it counts as true; off_delay_s: how long it may fail before it counts as false.
     """
 
-    id: str
+    id: TagName
     tag: str
     op: Literal["is_true", "is_false", "<=", ">=", "==", "!="]
     limit: float = 0.0
     limit_key: str = ""
-    on_delay_s: float = 0.0
-    off_delay_s: float = 0.0
-    text: str
-    remedy: str
+    on_delay_s: NonNegative = 0.0
+    off_delay_s: NonNegative = 0.0
+    text: Text
+    remedy: Text
 
 
 class InterlockEffect(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -161,7 +169,7 @@ class InterlockEffect(Strict, frozen=True, kw_only=True, forbid_unknown_fields=T
     until a rising-edge reset. All three name causes.
     """
 
-    id: str
+    id: TagName
     role: Literal["vehicle", "gate"]
     permissives: tuple[str, ...] = ()
     interlocks: tuple[str, ...] = ()
@@ -171,8 +179,8 @@ class InterlockEffect(Strict, frozen=True, kw_only=True, forbid_unknown_fields=T
 class SiteConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """site.toml. geometry, interlocks: files beside it. map_id: VDA 5050 map."""
 
-    name: str
-    map_id: str
+    name: Id
+    map_id: Id
     geometry: str
     interlocks: str
     origin: Origin
