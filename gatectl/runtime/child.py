@@ -80,6 +80,8 @@ class Child:
         self._last_state = ""
         if self._parent:
             die_with_parent(self._parent)
+            # A supervisor that does not read must not make the scan wait: the log line is lost instead.
+            os.set_blocking(sys.stderr.fileno(), False)
 
     def catch_signals(self) -> None:
         """SIGTERM and SIGINT set `stopping` (for processes without an event loop)."""

@@ -148,6 +148,7 @@ class Endpoint:
         try:
             path.unlink(missing_ok=True)
             self._socket.bind(str(path))
+            self._inode = path.stat().st_ino
         except OSError as error:
             self._socket.close()
             raise UsageError(
@@ -194,7 +195,8 @@ class Endpoint:
         if self._socket.fileno() >= 0:
             self._socket.close()
             with suppress(OSError):
-                self.path.unlink(missing_ok=True)
+                if self.path.stat().st_ino == self._inode:  # not a successor's
+                    self.path.unlink()
 
 
 class ReliableSender:

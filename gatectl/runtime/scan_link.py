@@ -49,6 +49,7 @@ class ScanLink:
         )
         self._batch_no = 0
         self._consumed_in: dict[int, int] = {}  # entry: number of the batch that consumes it
+        self._consuming: list[int] = []
         self._facts: list[tuple[int, AnyMessage]] = []
         self._telemetry: dict[str, AnyMessage] = {}
         self._unsent: dict[str, bytes] = {}
@@ -60,24 +61,23 @@ class ScanLink:
         return len(self._batches)
 
     def hello(self) -> bool:
-        """Ask north for what survived; the answer comes through `drain` into `recovered`."""
+        """Ask north for what survived; the answer comes through `poll` into `recovered`."""
         return self._endpoint.send(self._places.north, encode(Hello("scan", self.instance)))
 
-    def drain(self, now_mono_ns: int) -> list[AnyMessage]:
-        """The messages since the last call: facts in the journal's order, then the newest telemetry."""
+    def poll(self, now_mono_ns: int) -> None:
+        """Take in what has arrived; messages wait for the next `drain`."""
         for datagram in self._endpoint.receive():
             try:
                 self._take(datagram, now_mono_ns)
             except msgspec.MsgspecError as error:
                 self._log.error("dropped a datagram that is no frame: %s", error)
+
+    def drain(self, now_mono_ns: int) -> list[AnyMessage]:
+        """The messages since the last call: facts in the journal's order, then the newest telemetry."""
+        self.poll(now_mono_ns)
         facts, self._facts = self._facts, []
         telemetry, self._telemetry = self._telemetry, {}
-        if facts:
-            self._batch_no += 1
-            self._consumed_in.update((entry, self._batch_no) for entry, _ in facts)
-            self._consuming = [entry for entry, _ in facts]
-        else:
-            self._consuming = []
+        self._consuming = [entry for entry, _ in facts]
         return [message for _, message in facts] + list(telemetry.values())
 
     def send(self, scan_no: int, produced: list[AnyMessage], now_mono_ns: int) -> None:
@@ -85,16 +85,18 @@ class ScanLink:
 
         Raises UsageError when the journal has taken nothing for thousands of batches.
         """
-        facts = [message for message in produced if isinstance(message, Fact)]
+        facts: list[AnyMessage] = []
         for message in produced:
-            if not isinstance(message, Fact):
+            if isinstance(message, Fact):
+                facts.append(message)
+            else:
                 newest = encode(Newest(message))
                 self._unsent[telemetry_key(message)] = newest
                 if isinstance(message, Status):
                     self._endpoint.send(self._places.supervisor, newest)
         if facts or self._consuming:
-            if not self._consuming:
-                self._batch_no += 1
+            self._batch_no += 1
+            self._consumed_in.update(dict.fromkeys(self._consuming, self._batch_no))
             boot_no = self.recovered.boot_no if self.recovered else 0
             self._batches.put(encode(Batch(boot_no, self._batch_no, scan_no, self._consuming, facts)))
         self.pump(now_mono_ns)

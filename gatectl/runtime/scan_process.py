@@ -125,7 +125,7 @@ class ScanProcess:
             if now_ns >= next_hello_ns:
                 self._link.hello()
                 next_hello_ns = now_ns + _HELLO_PERIOD_NS
-            self._link.drain(now_ns)
+            self._link.poll(now_ns)
             if self._link.recovered is not None:
                 return True
             if not told and now_ns - waited_since_ns > _SECOND_NS:
@@ -157,7 +157,7 @@ class ScanProcess:
                 keyframe = records.encode_state(state)
             dt_ns = now_ns - last_ns if last_ns else period_ns
             last_ns = now_ns
-            state = self._scan(state, now_ns, dt_ns, missed, late_ns, keyframe)
+            state = self._scan(state, now_ns, dt_ns, missed=missed, late_ns=late_ns, keyframe=keyframe)
             end_ns = mono_ns()
             if missed or end_ns > deadline_ns:
                 self._overruns += 1
@@ -169,7 +169,9 @@ class ScanProcess:
                 self._collect_max_ns = max(self._collect_max_ns, collect_young())
             self._child.beat("scanning", self._detail)
 
-    def _scan(self, state: Any, now_ns: int, dt_ns: int, missed: int, late_ns: int, keyframe: bytes) -> Any:
+    def _scan(
+        self, state: Any, now_ns: int, dt_ns: int, *, missed: int, late_ns: int, keyframe: bytes
+    ) -> Any:
         now_utc_ns = utc_ns()
         snapshot = self._image.snapshot()
         messages = self._link.drain(now_ns)
@@ -235,7 +237,7 @@ class ScanProcess:
         while self._link.batches_waiting and mono_ns() < until_ns:
             self._link.pump(mono_ns())
             sleep_until(mono_ns() + 5_000_000)
-            self._link.drain(mono_ns())
+            self._link.poll(mono_ns())
         self._child.log.info("stopped after %d scans, all commands safe", self._scan_no)
         self._child.beat("stopped", self._detail)
 
