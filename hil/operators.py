@@ -1,0 +1,250 @@
+"""The people and authorities around a gate, each a client of the broker like any other.
+
+Everyone sends a message again until its receipt comes, as docs/integrator.md asks of integrators.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gatectl.model.errors import DeviceError, UsageError
+from gatectl.model.messages import Direction, Side
+from gatectl.north.link import Link
+from gatectl.north.names import GateTopics
+from gatectl.north.session import Inbound, Publication, Session
+from gatectl.north.settings import Settings
+from gatectl.north.signing import sign
+from gatectl.north.topics import ReceiptMessage
+from gatectl.north.wire import encode, iso_ms, parse, typed
+
+RESEND_S = 1.0
+RECEIPT_S = 20.0
+
+
+class Party:
+    """A connection of one sender. `receipts`: every receipt addressed to it, in order."""
+
+    def __init__(self, name: str, receipt_topic: str, topics: GateTopics, host: str, port: int) -> None:
+        self.name = name
+        self.topics = topics
+        self.receipts: list[ReceiptMessage] = []
+        self._count = 0
+        self._arrived = asyncio.Event()
+        # Ids are unique for ever: a party that is started again must not count from 1.
+        self._birth = f"{time.time_ns():x}"
+        settings = Settings(host, port, f"rig-{name}-{self._birth}")
+        self._link = Link(
+            settings,
+            [(receipt_topic, 1)],
+            on_message=self._on_message,
+            on_change=lambda _connected: None,
+            log=lambda _level, _text: None,
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> Self:
+        """Connect (in the background, and again whenever the broker comes back)."""
+        self._task = asyncio.create_task(self._link.run())
+        return self
+
+    async def stop(self) -> None:
+        """Disconnect. Idempotent."""
+        if self._task is not None:
+            await self._link.leave([])
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def next_id(self) -> str:
+        self._count += 1
+        return f"{self.name}-{self._birth}-{self._count}"
+
+    async def send(
+        self, topic: str, message: dict[str, Any], *, node: str = "", timeout_s: float = RECEIPT_S
+    ) -> ReceiptMessage:
+        """Send until a receipt comes; with several (several nodes answered) an accepting one counts.
+
+        node: wait for this node's receipt. Raises DeviceError when none comes in time.
+        """
+        if self._task is None:
+            raise UsageError(f"{self.name} is not started", "await start() first")
+        publication = Publication(topic, encode(message), 1)
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    await self._link.up.wait()
+                    self._link.publish(publication)
+                    receipt = await self._answer(str(message.get("id", "")), node)
+                    if receipt is not None:
+                        return receipt
+        except TimeoutError:
+            raise DeviceError(
+                f"no receipt for {message.get('id')} within {timeout_s:g} s",
+                "see whether broker and gate run; gatectl status",
+                where=topic,
+            ) from None
+
+    async def send_raw(self, topic: str, payload: bytes) -> None:
+        """Send bytes as they are, once, and wait until the broker has them."""
+        await self._link.up.wait()
+        ack = self._link.publish(Publication(topic, payload, 1))
+        if ack is not None:
+            await ack
+
+    async def _answer(self, correlation: str, node: str) -> ReceiptMessage | None:
+        """The receipt, or None after RESEND_S; a refusal waits in case another node accepts."""
+        end = time.monotonic() + RESEND_S
+        while True:
+            self._arrived.clear()
+            found = [r for r in self.receipts if r.correlation == correlation and node in ("", r.node)]
+            for receipt in found:
+                if receipt.result == "accepted" or (node and receipt.result == "refused"):
+                    return receipt
+            left_s = end - time.monotonic()
+            if left_s <= 0:
+                decided = [r for r in found if r.result != "known"]
+                return decided[-1] if decided else None
+            try:
+                await asyncio.wait_for(self._arrived.wait(), left_s)
+            except TimeoutError:
+                continue
+
+    def _on_message(self, session: Session, message: Inbound) -> None:
+        session.acknowledge(message)
+        receipt = typed(parse(message.payload, "receipt"), ReceiptMessage, "receipt")
+        self.receipts.append(receipt)
+        self._arrived.set()
+
+
+class Customs(Party):
+    """One customs office with its private key. Sequences rise from the clock, so that an office
+    that was restarted is above every number it sent before."""
+
+    def __init__(
+        self, side: Side, private_key: Ed25519PrivateKey, *, site: str, host: str = "127.0.0.1", port: int
+    ) -> None:
+        topics = GateTopics(site)
+        super().__init__(f"customs-{side}", topics.customs_receipt(side), topics, host, port)
+        self.side: Side = side
+        self.site = site
+        self._key = private_key
+        self._sequence = time.time_ns() // 1_000_000
+
+    def decision(
+        self,
+        decision: str,
+        transit_id: str,
+        container: str,
+        *,
+        release_id: str = "",
+        valid_s: float = 3600.0,
+        signing_key: Ed25519PrivateKey | None = None,
+        **changes: Any,
+    ) -> dict[str, Any]:
+        """A signed decision. For tests: a negative valid_s expired long ago, signing_key is somebody
+        else's, changes replace members before the signature is made."""
+        now_ns = time.time_ns()
+        self._sequence += 1
+        message = {
+            "id": self.next_id(),
+            "site": self.site,
+            "customs": self.side,
+            "release_id": release_id or f"{transit_id}-{self.side}",
+            "transit_id": transit_id,
+            "container": container,
+            "decision": decision,
+            "sequence": self._sequence,
+            "issued_at": iso_ms(now_ns),
+            "expires_at": iso_ms(now_ns + round(valid_s * 1e9)),
+            **changes,
+        }
+        return sign(message, signing_key or self._key)
+
+    async def release(self, transit_id: str, container: str, **options: Any) -> ReceiptMessage:
+        """Release this container for this transit; options as in `decision`. Raises DeviceError."""
+        return await self.submit(self.decision("release", transit_id, container, **options))
+
+    async def revoke(self, transit_id: str, container: str, **options: Any) -> ReceiptMessage:
+        """Take the release back. Raises DeviceError."""
+        return await self.submit(self.decision("revoke", transit_id, container, **options))
+
+    async def hold(self, transit_id: str, container: str, **options: Any) -> ReceiptMessage:
+        """Hold the container. Raises DeviceError."""
+        return await self.submit(self.decision("hold", transit_id, container, **options))
+
+    async def submit(self, message: dict[str, Any]) -> ReceiptMessage:
+        """Send a decision as it is (also a second time, or a changed one). Raises DeviceError."""
+        return await self.send(self.topics.release(self.side), message)
+
+
+class Operator(Party):
+    """A person at a console."""
+
+    def __init__(self, who: str, *, site: str, host: str = "127.0.0.1", port: int) -> None:
+        topics = GateTopics(site)
+        super().__init__(who, topics.operator_receipt, topics, host, port)
+
+    async def command(
+        self,
+        command: str,
+        subject: str = "",
+        *,
+        node: str = "",
+        reason: str = "",
+        value: str = "",
+        timeout_s: float = RECEIPT_S,
+    ) -> ReceiptMessage:
+        """Command and await the receipt (of that node, if one is named). Raises DeviceError."""
+        message = {
+            "id": self.next_id(),
+            "who": self.name,
+            "node": node,
+            "command": command,
+            "subject": subject,
+            "reason": reason,
+            "value": value,
+            "issued_at": iso_ms(time.time_ns()),
+        }
+        return await self.send(self.topics.command, message, node=node, timeout_s=timeout_s)
+
+
+class Shipper(Party):
+    """Whoever announces containers."""
+
+    def __init__(self, name: str, *, site: str, host: str = "127.0.0.1", port: int) -> None:
+        topics = GateTopics(site)
+        super().__init__(name, topics.operator_receipt, topics, host, port)
+
+    async def pre_advise(
+        self,
+        transit_id: str,
+        container: str,
+        direction: Direction,
+        declared_gross_kg: float,
+        seal: str,
+        *,
+        vehicle: str = "",
+    ) -> ReceiptMessage:
+        """Announce a container and await the receipt. Raises DeviceError."""
+        message = {
+            "id": self.next_id(),
+            "sender": self.name,
+            "transit_id": transit_id,
+            "container": container,
+            "direction": direction,
+            "declared_gross_kg": declared_gross_kg,
+            "seal": seal,
+            "vehicle": vehicle,
+            "issued_at": iso_ms(time.time_ns()),
+        }
+        return await self.send(self.topics.preadvice, message)
