@@ -1,0 +1,221 @@
+"""A simulated crane PLC: a real Modbus TCP server, laid out by the register map of the real one."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+from pymodbus.constants import ExcCodes
+from pymodbus.pdu import ModbusPDU
+from pymodbus.server import ModbusTcpServer
+from pymodbus.server.requesthandler import ServerRequestHandler
+from pymodbus.simulator import DataType, SimData
+from pymodbus.simulator import SimDevice as ModbusDevice
+
+from drivers.crane.register_map import load_map
+from drivers.crane.wire import Point, to_registers, to_value
+from gatectl.model.errors import UsageError
+from hil.devices.crane_plc import Plc
+from hil.plant.crane import CranePlant
+
+CYCLE_S = 0.02
+REGISTERS = 200
+DEMO_MAP = Path(__file__).parents[2] / "config" / "demo" / "crane_map.toml"
+
+
+class SimCrane:
+    """A crane on the wire. The owner steps `plant`; this runs the PLC and answers Modbus.
+
+    bad_registers: input registers that the PLC answers with exception 2 (for tests).
+    frames: (transaction id, function) of every request that arrived, oldest first.
+    """
+
+    faults: ClassVar[dict[str, str]] = {
+        "off": "the PLC is switched off: connections close, none is accepted",
+        "stuck": "the PLC's processor stands still: registers and heartbeat frozen, the drives stop",
+        "garbage": "input registers hold random numbers",
+        "wrong": "one value is wrong; tag = its name, value = what the register says",
+        "slow": "answers come late; seconds (default 0.1)",
+        "delay": "answers come later than anyone waits; seconds (default 0.5)",
+        "drop": "answers are lost; share (default 0.3)",
+        "reset": "the PLC restarts; seconds it is away (default 1.0)",
+    }
+
+    def __init__(self, name: str, plant: CranePlant, map_path: Path = DEMO_MAP) -> None:
+        self.name = name
+        self.plant = plant
+        self.plc = Plc(plant)
+        self.bad_registers: set[int] = set()
+        self.frames: list[tuple[int, int]] = []
+        self._map = load_map(map_path)
+        self._commands = {p.address: p for p in self._map.command}
+        self._held: dict[str, float] | None = None
+        self._random = random.Random(name)
+        self._fault: dict[str, dict[str, float | str]] = {}
+        self._away_until_s = 0.0
+        self._server: ModbusTcpServer | None = None
+        self._port = 0
+
+    # ---- SimDevice ----------------------------------------------------------------------------
+
+    async def start(self) -> dict[str, Any]:
+        """Listen on a free port of 127.0.0.1."""
+        await self._listen()
+        assert self._server is not None
+        listener = cast(asyncio.Server, self._server.transport)  # kept: after a fault the same again
+        self._port = listener.sockets[0].getsockname()[1]
+        return {"host": "127.0.0.1", "tcp_port": self._port}
+
+    async def run(self) -> None:
+        """The PLC's cycle, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            now_s = loop.time()
+            away = "off" in self._fault or now_s < self._away_until_s
+            if away and self._server is not None:
+                await self._hang_up()
+            elif not away and self._server is None:
+                with suppress(RuntimeError):  # the port may be busy for a moment: next cycle
+                    await self._listen()
+            if away or "stuck" in self._fault:
+                self.plc.stop()
+            else:
+                self.plc.cycle(now_s)
+            await asyncio.sleep(CYCLE_S)
+
+    async def stop(self) -> None:
+        """Close the listener and every connection."""
+        await self._hang_up()
+
+    def fault(self, mode: str, **params: float | str) -> None:
+        """Begin a fault of `faults`. Raises UsageError for any other."""
+        if mode not in self.faults:
+            raise UsageError(
+                f"{self.name} cannot do the fault {mode!r}", f"use one of {', '.join(sorted(self.faults))}"
+            )
+        if mode == "wrong" and params.get("tag") not in self.plc.values():
+            raise UsageError(f"{self.name}: wrong needs tag and value", "name a state tag of the crane")
+        if mode == "stuck":
+            self._held = self.plc.values()
+        if mode == "reset":
+            self._away_until_s = asyncio.get_running_loop().time() + float(params.get("seconds", 1.0))
+            self.plc = Plc(self.plant)
+            return
+        self._fault[mode] = dict(params)
+
+    def clear(self) -> None:
+        """End all faults."""
+        self._fault.clear()
+        self._held = None
+        self._away_until_s = 0.0
+
+    # ---- the wire -----------------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        block = SimData(0, count=REGISTERS, values=0, datatype=DataType.REGISTERS)
+        one = [SimData(0, count=16, values=False, datatype=DataType.BITS)]
+        device = ModbusDevice(
+            self._map.device_id,
+            simdata=(one, one, [block], [block]),
+            action=self._access,
+        )
+        server = _Server(self, device, ("127.0.0.1", self._port))
+        await server.serve_forever(background=True)
+        self._server = server
+
+    async def _hang_up(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            await server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus leaves it untyped
+
+    async def _access(  # noqa: PLR0917  pymodbus gives six
+        self,
+        function: int,
+        start: int,
+        address: int,
+        count: int,
+        registers: list[int],
+        values: list[int] | list[bool] | None,
+    ) -> ExcCodes | None:
+        """pymodbus asks before every read and write; registers[0] is the register `start`."""
+        if function == 4:
+            if self.bad_registers.intersection(range(address, address + count)):
+                return ExcCodes.ILLEGAL_ADDRESS
+            self._fill(registers, start)
+        elif values is not None and "stuck" not in self._fault:
+            self._written(address, [int(v) for v in values], registers, start)
+        return None
+
+    def _fill(self, registers: list[int], start: int) -> None:
+        if "garbage" in self._fault:
+            registers[:] = [self._random.randrange(65_536) for _ in registers]
+            return
+        values = self._held if self._held is not None else self.plc.values()
+        wrong = self._fault.get("wrong")
+        if wrong is not None:
+            values = {**values, str(wrong["tag"]): float(wrong["value"])}
+        for point in self._map.state:
+            if point.type == "bit":
+                registers[point.address - start] = 0
+        for point in self._map.state:
+            for i, register in enumerate(to_registers(point, values[point.tag], self._map.order)):
+                at = point.address + i - start
+                registers[at] = registers[at] | register if point.type == "bit" else register
+
+    def _written(self, address: int, written: list[int], registers: list[int], start: int) -> None:
+        holding = list(registers)
+        holding[address - start : address - start + len(written)] = written
+        read = partial(self._command, holding, start)
+        self.plc.write({p.tag: read(p) for p in self._commands.values()}, asyncio.get_running_loop().time())
+
+    def _command(self, holding: list[int], start: int, point: Point) -> float:
+        return to_value(point, holding[point.address - start : point.end - start], self._map.order)
+
+    def answer_delay_s(self) -> float | None:
+        """How long this answer takes; None if it is lost."""
+        drop = self._fault.get("drop")
+        if drop is not None and self._random.random() < float(drop.get("share", 0.3)):
+            return None
+        if "delay" in self._fault:
+            return float(self._fault["delay"].get("seconds", 0.5))
+        if "slow" in self._fault:
+            return float(self._fault["slow"].get("seconds", 0.1))
+        return 0.0
+
+
+class _Server(ModbusTcpServer):
+    """pymodbus' server, with answers that may come late or never."""
+
+    def __init__(self, crane: SimCrane, device: ModbusDevice, address: tuple[str, int]) -> None:
+        self.crane = crane
+        super().__init__(device, address=address, trace_pdu=self._trace)
+
+    def callback_new_connection(self) -> ServerRequestHandler:
+        # pymodbus leaves this and server_send untyped.
+        return _Handler(self, self.trace_packet, self.trace_pdu, self.trace_connect)  # type: ignore[no-untyped-call]
+
+    def _trace(self, sending: bool, pdu: ModbusPDU) -> ModbusPDU:
+        if not sending:
+            self.crane.frames.append((pdu.transaction_id, pdu.function_code))
+        return pdu
+
+
+class _Handler(ServerRequestHandler):
+    server: _Server
+
+    def server_send(self, pdu: ModbusPDU | None, addr: tuple[Any, ...] | None) -> None:
+        delay_s = self.server.crane.answer_delay_s()
+        if delay_s is None:
+            return
+        if delay_s > 0.0:
+            self.loop.call_later(delay_s, self._send_late, pdu, addr)
+        else:
+            super().server_send(pdu, addr)  # type: ignore[no-untyped-call]  # see above
+
+    def _send_late(self, pdu: ModbusPDU | None, addr: tuple[Any, ...] | None) -> None:
+        if self.transport is not None:
+            super().server_send(pdu, addr)  # type: ignore[no-untyped-call]  # see above
