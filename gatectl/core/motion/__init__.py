@@ -1,1 +1,41 @@
-"""motion."""
+"""Motion: where the vehicle is, where it should be, how fast and how it steers.
+
+geodesy (WGS 84 -> site frame), route (a lane as smooth reference), filter / localise / integrity
+(the pose and how far it may be trusted), profile (speed and precise stop), track (steering).
+"""
+
+from gatectl.core.motion.geodesy import SiteFrame, SitePoint
+from gatectl.core.motion.localise import Estimate, GnssFix, Localiser, LocaliserState, Motion
+from gatectl.core.motion.profile import (
+    SpeedCommand,
+    SpeedLaw,
+    SpeedLimits,
+    SpeedState,
+    braking_curve,
+    braking_distance,
+)
+from gatectl.core.motion.route import Projection, Route, RoutePoint, Stretches
+from gatectl.core.motion.track import Deviation, Tracker, TrackState
+
+__all__ = [
+    "Deviation",
+    "Estimate",
+    "GnssFix",
+    "Localiser",
+    "LocaliserState",
+    "Motion",
+    "Projection",
+    "Route",
+    "RoutePoint",
+    "SiteFrame",
+    "SitePoint",
+    "SpeedCommand",
+    "SpeedLaw",
+    "SpeedLimits",
+    "SpeedState",
+    "Stretches",
+    "TrackState",
+    "Tracker",
+    "braking_curve",
+    "braking_distance",
+]

@@ -1,0 +1,198 @@
+"""How fast, and when to brake: limits along the route, and a stop on the point.
+
+The limits of a route (lane speed, lateral acceleration, steering rate) are worked out once, with a
+backward pass so that every slower place is reached at its speed. The end of authority may move at
+any scan: it is met by a braking curve whose deceleration fades out with the jerk limit, so that the
+vehicle arrives with none. Commands act after a dead time and a lag, so the law works on the state
+that the commands already given will have led to, and a slow observer carries what the model does
+not know: drag, grade, drive gain.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from gatectl.core.motion.route import Route
+from gatectl.model.node import VehicleConfig
+from gatectl.model.site import Limits
+
+JERK_MPS3 = 0.6
+STEER_RATE_SHARE = 0.5  # of what the actuator can: the rest is for the feedback
+SPEED_GAIN = 1.4  # 1/s
+CREEP_MPS = 0.05
+BRAKE_AT_M = 0.012
+OBSERVER = 1.2  # rad/s
+DRAG_MAX_MPS2 = 0.3
+
+
+class Limit(NamedTuple):
+    """speed m/s, and the acceleration (m/s2, <= 0) that keeps to it where it falls."""
+
+    speed: float
+    accel: float
+
+
+class SpeedState(Struct):
+    """accel m/s2: modelled at the wheels; sent: the commands inside the dead time, oldest first;
+    speed m/s, drag m/s2: of the observer; held: standing on the brake at the end of authority."""
+
+    accel: float = 0.0
+    sent: list[float] = []
+    speed: float = 0.0
+    drag: float = 0.0
+    held: bool = True
+
+
+class SpeedLimits:
+    """Highest speed at every place of a route, by table (spacing of the route)."""
+
+    def __init__(self, route: Route, limits: Limits, vehicle: VehicleConfig) -> None:
+        top = min(limits.speed_mps, vehicle.speed_max_mps)
+        rate = math.radians(vehicle.steer_rate_max_dps) * STEER_RATE_SHARE
+        wheelbase = vehicle.wheelbase_m
+        speeds: list[float] = []
+        for bend, sharp in zip(route.curvature, route.sharpness, strict=True):
+            speed = min(top, math.sqrt(limits.lateral_accel_mps2 / max(abs(bend), 1e-9)))
+            turn = wheelbase * abs(sharp) / (1 + (wheelbase * bend) ** 2)  # steering angle per metre
+            speed = min(speed, max(0.5, rate / max(turn, 1e-9)))
+            speeds.append(speed)
+        gain = 2 * vehicle.decel_max_mps2 * route.spacing
+        for i in range(len(speeds) - 2, -1, -1):
+            speeds[i] = min(speeds[i], math.sqrt(speeds[i + 1] ** 2 + gain))
+        self.route = route
+        self.speed = speeds
+        self._last = len(speeds) - 1
+
+    def at(self, s: float) -> Limit:
+        """Linear between table rows; outside the route its end values."""
+        u = min(max(s / self.route.spacing, 0.0), self._last - 1e-6)
+        i = int(u)
+        a, b = self.speed[i], self.speed[i + 1]
+        slope = (b - a) / self.route.spacing
+        speed = a + (b - a) * (u - i)
+        return Limit(speed, min(0.0, speed * slope))
+
+
+def braking_curve(distance: float, decel: float, jerk: float) -> Limit:
+    """The speed from which a stop over `distance` (m) ends with deceleration fading to nothing at
+    `jerk`, after a phase of constant `decel`; and the acceleration on that curve."""
+    if distance <= 0.0:
+        return Limit(0.0, 0.0)
+    fade = decel / jerk
+    fade_distance = jerk * fade**3 / 6
+    if distance <= fade_distance:
+        t = (6 * distance / jerk) ** (1 / 3)
+        return Limit(0.5 * jerk * t * t, -jerk * t)
+    v0 = 0.5 * jerk * fade * fade
+    return Limit(math.sqrt(v0 * v0 + 2 * decel * (distance - fade_distance)), -decel)
+
+
+def braking_distance(speed: float, decel: float, jerk: float) -> float:
+    """Inverse of `braking_curve`: m needed from speed m/s."""
+    fade = decel / jerk
+    v0 = 0.5 * jerk * fade * fade
+    if speed <= v0:
+        return jerk * (2 * max(0.0, speed) / jerk) ** 1.5 / 6
+    return jerk * fade**3 / 6 + (speed * speed - v0 * v0) / (2 * decel)
+
+
+class SpeedCommand(NamedTuple):
+    """accel m/s2; brake: hold; target m/s: what the law aims at now."""
+
+    accel: float
+    brake: bool
+    target: float
+
+
+class SpeedLaw:
+    """One vehicle's longitudinal law. period_s: of the scan."""
+
+    def __init__(self, vehicle: VehicleConfig, period_s: float) -> None:
+        self._v = vehicle
+        self._dead = max(1, round(vehicle.drive_dead_s / period_s))
+        self._tau = vehicle.drive_tau_s
+
+    def hold(self, state: SpeedState, speed: float) -> SpeedCommand:
+        """Stop on the service brake and stay."""
+        state.sent = []
+        state.accel = 0.0
+        state.speed = speed
+        state.held = True
+        return SpeedCommand(-self._v.brake_mps2 if speed > 0.01 else 0.0, True, 0.0)
+
+    def step(
+        self,
+        state: SpeedState,
+        limits: SpeedLimits,
+        s: float,
+        end_s: float,
+        cap: float,
+        speed: float,
+        dt: float,
+    ) -> SpeedCommand:
+        """One scan of driving towards end_s (m along the route). cap: extra speed limit m/s."""
+        if state.held:
+            if end_s - s <= 2 * BRAKE_AT_M:
+                return self.hold(state, speed)
+            state.held = False
+            state.sent = [0.0] * self._dead
+            state.accel, state.speed = 0.0, speed
+        elif not state.sent:
+            state.sent = [0.0] * self._dead
+        self._observe(state, speed, dt)
+        ahead, v, a = self._after_dead_time(state, speed, dt)
+        left = end_s - s - ahead
+        if (left <= BRAKE_AT_M and v < 0.5) or end_s - s <= 0.0:
+            return self.hold(state, speed)
+        wanted = self._aim(limits, s + ahead, left, cap, v, a)
+        accel = min(self._v.accel_max_mps2, max(-self._v.decel_max_mps2 * 1.6, wanted))
+        # Invert the drive's lag for the change that the jerk limit allows within a scan.
+        change = max(-JERK_MPS3, min(JERK_MPS3, (accel - a) / (2 * dt)))
+        command = a + change * (dt + self._tau) + state.drag
+        command = max(-self._v.brake_mps2, min(self._v.accel_max_mps2 + DRAG_MAX_MPS2, command))
+        state.sent.append(command - state.drag)
+        target = min(
+            limits.at(s).speed, cap, braking_curve(end_s - s, self._v.decel_max_mps2, JERK_MPS3).speed
+        )
+        return SpeedCommand(command, False, target)
+
+    def _aim(self, limits: SpeedLimits, s: float, left: float, cap: float, v: float, a: float) -> float:
+        """Acceleration wanted at the predicted state: along the lowest of the three limits."""
+        decel = self._v.decel_max_mps2
+        stop = braking_curve(left, decel, JERK_MPS3)
+        # Deceleration takes time to build up; look that far ahead on the curve.
+        build = max(0.0, a - stop.accel) / JERK_MPS3
+        stop = braking_curve(left - 0.5 * v * build, decel, JERK_MPS3)
+        lane = limits.at(s)
+        build = max(0.0, a - lane.accel) / JERK_MPS3
+        lane = limits.at(s + 0.5 * v * (build + 0.3))
+        creep = max(stop.speed, CREEP_MPS)
+        options = (
+            (creep, stop.accel if stop.speed > CREEP_MPS else 0.0),
+            (lane.speed, lane.accel),
+            (cap, 0.0),
+        )
+        return min(ff + SPEED_GAIN * (target - v) for target, ff in options)
+
+    def _observe(self, state: SpeedState, speed: float, dt: float) -> None:
+        """Follow the measured speed; what the modelled acceleration does not explain is drag."""
+        due = state.sent.pop(0) if len(state.sent) >= self._dead else 0.0
+        state.accel += (due - state.accel) * min(1.0, dt / self._tau)
+        error = speed - state.speed
+        state.speed += dt * (state.accel + 2 * OBSERVER * error)
+        if speed > 0.1:
+            drag = state.drag - dt * OBSERVER * OBSERVER * error
+            state.drag = max(-DRAG_MAX_MPS2, min(DRAG_MAX_MPS2, drag))
+
+    def _after_dead_time(self, state: SpeedState, speed: float, dt: float) -> tuple[float, float, float]:
+        """Distance m, speed m/s and acceleration m/s2 once the commands already sent have acted."""
+        v, a, distance = speed, state.accel, 0.0
+        k = min(1.0, dt / self._tau)
+        for command in state.sent:
+            a += (command - a) * k
+            distance += dt * (v + 0.5 * dt * a)
+            v = max(0.0, v + dt * a)
+        return distance, v, a

@@ -1,0 +1,366 @@
+"""What one scan of a vehicle does, in order. `VehicleCore.scan` is the table of contents."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from gatectl.core import vehicle_instant as instant
+from gatectl.core import vehicle_lease as lease
+from gatectl.core import vehicle_report as report
+from gatectl.core import vehicle_tags
+from gatectl.core.motion import (
+    Deviation,
+    Estimate,
+    Localiser,
+    Route,
+    SiteFrame,
+    SpeedCommand,
+    SpeedLaw,
+    SpeedLimits,
+    Stretches,
+    Tracker,
+    braking_distance,
+)
+from gatectl.core.safety import EffectResult, Matrix
+from gatectl.core.vehicle_inputs import MCU_COMMANDS, InputReader, Readings, require_tags
+from gatectl.core.vehicle_operator import Outbox, obey
+from gatectl.core.vehicle_order import OrderBook, Place, Standing
+from gatectl.core.vehicle_report import Situation
+from gatectl.core.vehicle_state import RESETS_PER_BOOT, VehicleCheckpoint, VehicleState, fresh
+from gatectl.model import ConfigError, Finding, Layout, Sample
+from gatectl.model.messages import (
+    Incident,
+    InstantActionsReceived,
+    LeaseReceived,
+    OperatorCommand,
+    OrderReceived,
+    Status,
+    VehicleStateReport,
+)
+from gatectl.model.node import Node
+from gatectl.model.quality import unpack_quality
+from gatectl.model.scan import Recovered, ScanInputs, ScanOutputs
+
+CHECKPOINT_KEY = "vehicle"
+DRIVE = "drive"
+REPORT_MOVING_NS, REPORT_STANDING_NS, REPORT_GAP_NS = 500_000_000, 1_000_000_000, 100_000_000
+STATUS_NS = 1_000_000_000
+LEASE_MARGIN_M = 1.0
+SERVICE_DECEL_SHARE = 0.8  # of the brake: what a stop within the lease is reckoned with
+JERK_MPS3 = 0.6
+
+
+class VehicleCore:
+    """A vehicle node's core (see `gatectl.model.scan.Core`). Constant: all that changes is in the state.
+
+    Raises ConfigError if the node's vehicle, devices or site do not fit together.
+    """
+
+    state_type = VehicleState
+
+    def __init__(self, node: Node, layout: Layout) -> None:
+        config = node.config.vehicle
+        site = node.site.config
+        entry = next((v for v in site.vehicle if config and v.serial == config.serial), None)
+        if config is None or entry is None:
+            cause = "is missing" if config is None else f"serial {config.serial!r} is not in site.toml"
+            raise ConfigError(
+                [Finding(node.file, "vehicle", cause, "add it here and as [[vehicle]] of the site")]
+            )
+        require_tags(node, layout, config)
+        self._node, self._config, self._site = node.config.name, config, site
+        self._entry = entry
+        self._layout = layout
+        period_s = node.config.scan.period_ms * 1e-3
+        frame = SiteFrame(site.origin)
+        self._reader = InputReader(config, frame, site.origin.height_m, layout)
+        self._localiser = Localiser(config.antenna, config.slip_coeff, config.wheelbase_m)
+        self._routes = {lane.id: Route(lane.id, lane.points) for lane in node.site.lanes}
+        self._limits = {k: SpeedLimits(r, site.limits, config) for k, r in self._routes.items()}
+        self._blocks = {
+            lane: Stretches([(s.from_m, s.to_m, b.id) for b in site.block for s in b.spans if s.lane == lane])
+            for lane in self._routes
+        }
+        self._book = OrderBook(node.site)
+        self._matrix = Matrix(node.site.interlocks, "vehicle", site.limits)
+        self._tracker = Tracker(config, period_s)
+        self._speed = SpeedLaw(config, period_s)
+        self._safe = [layout.specs[i].safe_value for i in layout.commands()]
+        slots = {i: n for n, i in enumerate(layout.commands())}
+        self._slots = [slots[layout.index[f"{config.mcu}.{t}"]] for t in MCU_COMMANDS]
+
+    def start(self, recovered: Recovered) -> VehicleState:
+        """Without authority, a reset owed; the order as far as it had come."""
+        state = fresh(recovered.boot_no)
+        for checkpoint in recovered.checkpoints:
+            if checkpoint.key == CHECKPOINT_KEY:
+                past = msgspec.msgpack.decode(checkpoint.body, type=VehicleCheckpoint)
+                state.order = past.order
+                state.instant.paused = past.paused
+                state.lease.epoch, state.lease.sequence = past.lease_epoch, past.lease_sequence
+        return state
+
+    def shutdown(self, state: VehicleState) -> list[float]:
+        """Every command at its safe value: not enabled, braked."""
+        return list(self._safe)
+
+    def scan(self, state: VehicleState, inputs: ScanInputs, dt_ns: int) -> tuple[VehicleState, ScanOutputs]:
+        """One cycle."""
+        dt = dt_ns * 1e-9
+        out = Outbox(self._node, state, inputs)
+        readings = self._reader.read(state, inputs.snapshot, inputs.now_mono_ns, dt)
+        pose = self._localise(state, readings, out)
+        deviation = self._place(state, pose)
+        vehicle = self._standing(pose, deviation, readings, inputs)
+        reset = self._receive(state, vehicle, pose, out)
+        self._progress(state, vehicle, out)
+        base_s, reach_s, end_s = self._authority(state, vehicle)
+        lease_valid = self._lease_valid(state, vehicle, pose, reach_s, inputs)
+        core = vehicle_tags.values(
+            pose,
+            deviation,
+            speed_target=0.0,
+            stop_distance=max(0.0, end_s - vehicle.s) if end_s is not None else 0.0,
+            lease_valid=lease_valid,
+            action_running=self._book.blocking(state.order) is not None,
+            paused=state.instant.paused,
+            reset_owed=state.reset_owed,
+            driving=state.report.driving,
+            loaded=readings.loaded,
+        )
+        drive = self._permit(state, inputs, readings, core, reset, out)
+        command = self._profile(state, drive, pose, vehicle, end_s, dt)
+        steer = self._steer(state, pose, readings, dt)
+        moving = readings.motion.wheel > 0.02 or not command.brake
+        core[0][vehicle_tags.INDEX["speed_target"]] = command.target
+        core[0][vehicle_tags.INDEX["driving"]] = float(moving)
+        now = Situation(pose, deviation, readings, vehicle, drive, end_s, base_s, reach_s, moving)
+        self._report(state, now, out)
+        commands = list(self._safe)
+        resets = state.boot_no * RESETS_PER_BOOT + state.resets if state.resets else 0
+        wanted = (float(not drive.tripped), steer, command.accel, float(command.brake), float(resets))
+        for slot, value in zip(self._slots, wanted, strict=True):
+            commands[slot] = value
+        return state, ScanOutputs(
+            commands=commands, core_values=core[0], core_qualities=core[1], messages=out.messages
+        )
+
+    # ---- where are we -------------------------------------------------------------------------
+
+    def _localise(self, state: VehicleState, readings: Readings, out: Outbox) -> Estimate:
+        was_known = state.localiser.known
+        pose = self._localiser.step(state.localiser, out.now_mono_ns, readings.motion, readings.fix)
+        if pose.known and not was_known:
+            state.lane = ""
+            state.report.changed = True
+        if pose.jump_m > 0.0:
+            state.lane = ""
+            state.report.changed = True
+            # A small correction is the filter's business; a large one is a person's.
+            if pose.jump_m > self._site.limits.alert_limit_m:
+                state.reset_owed = True
+            out.add(
+                Incident(
+                    id=out.next_id(),
+                    severity="alarm" if pose.jump_m > self._site.limits.alert_limit_m else "warning",
+                    subject=self._config.serial,
+                    code="position_taken_over",
+                    text=f"GNSS and odometry disagreed; the position moved by {pose.jump_m:.2f} m at standstill",
+                    remedy="check that the vehicle stands where it is shown, then reset if one is owed",
+                    at_utc_ns=out.now_utc_ns,
+                )
+            )
+        return pose
+
+    def _lane(self, state: VehicleState) -> str:
+        return state.order.lane or self._entry.lane
+
+    def _place(self, state: VehicleState, pose: Estimate) -> Deviation:
+        if not pose.known:
+            return Deviation(0.0, 0.0, 0.0)
+        lane = self._lane(state)
+        route = self._routes[lane]
+        if state.lane != lane:
+            state.lane = lane
+            state.track.s = route.locate(pose.x, pose.y).s
+        return self._tracker.deviation(state.track, route, pose)
+
+    def _standing(
+        self, pose: Estimate, deviation: Deviation, readings: Readings, inputs: ScanInputs
+    ) -> Standing:
+        return Standing(
+            s=deviation.s,
+            lateral=deviation.lateral,
+            still=readings.motion.standing and readings.braked,
+            trusted=pose.known and pose.level <= self._site.limits.alert_limit_m,
+            loaded=readings.loaded,
+            now_mono_ns=inputs.now_mono_ns,
+        )
+
+    # ---- what are we told ---------------------------------------------------------------------
+
+    def _receive(self, state: VehicleState, vehicle: Standing, pose: Estimate, out: Outbox) -> bool:
+        """Messages, in the order in which they came. True if a reset is among them."""
+        reset = False
+        halt_s = self._halt(vehicle, pose)
+
+        def distance_to(place: Place) -> float:
+            if not pose.known:
+                return math.inf
+            point = self._routes[place.lane].at(place.at_m)
+            return math.hypot(point.x - pose.x, point.y - pose.y)
+
+        changed = False
+        for message in out.inputs.messages:
+            if isinstance(message, LeaseReceived):
+                lease.take(state.lease, message.lease, self._config.serial, out.now_utc_ns, out.inputs.utc_ok)
+            elif isinstance(message, OrderReceived):
+                changed = self._book.receive(state.order, message.order, distance_to) or changed
+            elif isinstance(message, InstantActionsReceived):
+                actions = message.instant_actions.actions
+                instant.receive(state.instant, state.order, self._book, actions, halt_s)
+                changed = True
+            elif isinstance(message, OperatorCommand):
+                if message.subject in ("", self._node, self._config.serial):
+                    reset = obey(state, message, halt_s, out) or reset
+                    changed = True
+        if state.order.pending is not None and pose.known:
+            changed = self._book.receive(state.order, state.order.pending, distance_to) or changed
+            state.order.pending = None
+        if changed:
+            self._checkpoint(state, out)
+        return reset
+
+    def _halt(self, vehicle: Standing, pose: Estimate) -> float:
+        """m along the lane where the vehicle can stop as gently as it always does."""
+        speed = max(0.0, pose.speed)
+        lag = self._config.drive_dead_s + self._config.drive_tau_s + self._config.decel_max_mps2 / JERK_MPS3
+        return vehicle.s + braking_distance(speed, self._config.decel_max_mps2, JERK_MPS3) + speed * lag
+
+    def _progress(self, state: VehicleState, vehicle: Standing, out: Outbox) -> None:
+        changed = instant.finish(state.instant, state.order, self._book, vehicle.still)
+        changed = self._book.progress(state.order, vehicle) or changed
+        if changed:
+            self._checkpoint(state, out)
+
+    def _checkpoint(self, state: VehicleState, out: Outbox) -> None:
+        state.report.changed = True
+        out.checkpoint(
+            CHECKPOINT_KEY,
+            VehicleCheckpoint(state.order, state.instant.paused, state.lease.epoch, state.lease.sequence),
+        )
+
+    # ---- how far may we go --------------------------------------------------------------------
+
+    def _authority(self, state: VehicleState, vehicle: Standing) -> tuple[float | None, float, float | None]:
+        """m along the lane: end of the base, of the leased ground, of the authority that follows."""
+        lane = self._lane(state)
+        route = self._routes[lane]
+        reach_s = lease.reach(state.lease, self._blocks[lane], vehicle.s, route.length)
+        base_s = self._book.end_of_authority(state.order)
+        if base_s is None:
+            return None, reach_s, None
+        # The vehicle's nose must stay on leased ground; at the lane's end there is none beyond.
+        nose = reach_s - self._entry.front_m if reach_s < route.length else base_s
+        end_s = min(base_s, max(nose, vehicle.s - 1.0))
+        if state.instant.halt_s is not None:
+            end_s = min(end_s, state.instant.halt_s)
+        return base_s, reach_s, end_s
+
+    def _lease_valid(
+        self, state: VehicleState, vehicle: Standing, pose: Estimate, reach_s: float, inputs: ScanInputs
+    ) -> bool:
+        if not pose.known or not lease.alive(state.lease, inputs.now_utc_ns, inputs.utc_ok):
+            return False
+        decel = self._config.brake_mps2 * SERVICE_DECEL_SHARE
+        stop = pose.speed * pose.speed / (2 * decel) + pose.speed * self._config.drive_dead_s
+        needed = vehicle.s + self._entry.front_m + (stop + LEASE_MARGIN_M if pose.speed > 0.05 else 0.0)
+        length = self._routes[self._lane(state)].length
+        return reach_s >= min(needed, length) - 0.05
+
+    def _permit(
+        self,
+        state: VehicleState,
+        inputs: ScanInputs,
+        readings: Readings,
+        core: tuple[list[float], bytes],
+        reset: bool,
+        out: Outbox,
+    ) -> EffectResult:
+        """The safety matrix; a reset that leaves no trip clears what is owed and arms the controller."""
+        index, stale, snapshot = self._layout.index, self._layout.stale_after_ns, inputs.snapshot
+        values, qualities = core
+
+        def read(name: str) -> Sample:
+            if name.startswith("core."):
+                i = vehicle_tags.INDEX[name[5:]]
+                quality, cause = unpack_quality(qualities[i])
+                return Sample(values[i], quality, cause, inputs.now_mono_ns)
+            i = index[name]
+            return snapshot.sample(i, stale[i], inputs.now_mono_ns)
+
+        running = frozenset((DRIVE,)) if state.running and readings.armed else frozenset()
+        results = self._matrix.evaluate(state.matrix, read, inputs.now_mono_ns, reset, running)
+        drive = next(r for r in results if r.effect == DRIVE)
+        if reset:
+            if not drive.tripped:
+                state.reset_owed = False
+                state.resets += 1
+            out.answer_resets(tuple(r.text for r in drive.reasons) if drive.tripped else ())
+        return drive
+
+    # ---- move ---------------------------------------------------------------------------------
+
+    def _profile(
+        self,
+        state: VehicleState,
+        drive: EffectResult,
+        pose: Estimate,
+        vehicle: Standing,
+        end_s: float | None,
+        dt: float,
+    ) -> SpeedCommand:
+        if not drive.allowed or end_s is None or not pose.known:
+            command = self._speed.hold(state.speed, pose.speed)
+        else:
+            limits = self._limits[self._lane(state)]
+            cap = self._book.speed_cap(state.order, vehicle.s, self._config.decel_max_mps2)
+            command = self._speed.step(state.speed, limits, vehicle.s, end_s, cap, pose.speed, dt)
+        state.running = drive.allowed and not command.brake
+        return command
+
+    def _steer(self, state: VehicleState, pose: Estimate, readings: Readings, dt: float) -> float:
+        if not pose.known:
+            return state.track.command
+        route = self._routes[self._lane(state)]
+        return self._tracker.step(state.track, route, pose, readings.steer, dt)
+
+    # ---- tell ---------------------------------------------------------------------------------
+
+    def _report(self, state: VehicleState, now: Situation, out: Outbox) -> None:
+        sent = state.report
+        if now.moving != sent.driving or state.instant.report:
+            sent.driving = now.moving
+            sent.changed, state.instant.report = True, False
+        age = out.now_mono_ns - sent.state_mono_ns
+        due = REPORT_MOVING_NS if now.moving else REPORT_STANDING_NS
+        if not sent.state_mono_ns or age >= due or (sent.changed and age >= REPORT_GAP_NS):
+            sent.state_mono_ns, sent.changed = out.now_mono_ns, False
+            vda = report.vda_state(state, self._book, now, self._site.map_id)
+            out.add(VehicleStateReport(id=out.next_id(), state=vda))
+        explanations = report.explain(state, self._book, now, self._site.limits.alert_limit_m)
+        shown = tuple((e.subject, e.state, *(r.code for r in e.reasons)) for e in explanations)
+        if shown != sent.shown or out.now_mono_ns - sent.status_mono_ns >= STATUS_NS:
+            if shown != sent.shown:
+                sent.changed = True
+            sent.shown, sent.status_mono_ns = shown, out.now_mono_ns
+            out.add(
+                Status(
+                    id=out.next_id(),
+                    scan_no=out.inputs.scan_no,
+                    explanations=explanations,
+                    detail=report.detail(state, now),
+                )
+            )

@@ -1,0 +1,153 @@
+"""The first step of a vehicle's scan: tags judged and turned into what motion works with."""
+
+from __future__ import annotations
+
+import math
+
+from msgspec import Struct
+
+from gatectl.core.motion import GnssFix, Motion, SiteFrame
+from gatectl.core.vehicle_state import VehicleState
+from gatectl.model import ConfigError, Finding, Layout, Snapshot
+from gatectl.model.node import Node, VehicleConfig
+
+GNSS_TAGS = (
+    "latitude",
+    "longitude",
+    "height",
+    "fix",
+    "sigma_north",
+    "sigma_east",
+    "heading",
+    "correction_age",
+    "epoch_utc",
+    "epoch_age",
+)
+MCU_TAGS = (
+    "speed",
+    "steer_angle",
+    "yaw_rate",
+    "brake_applied",
+    "standstill",
+    "load_present",
+    "armed",
+    "estop",
+    "battery",
+)
+MCU_COMMANDS = ("enable", "steer", "accel", "brake", "reset_count")
+UNKNOWN_AGE_S = 5.0  # a receiver that does not tell the age of its corrections
+UNKNOWN_EPOCH_AGE_S = 0.1
+STILL_MPS = 0.02
+FIXED, FLOAT = 4.0, 5.0
+
+
+class Readings(Struct, frozen=True):
+    """One scan's judged inputs. steer rad or None; braked, armed, loaded, estop, battery: None or False
+    when not known, whichever is the safe side."""
+
+    motion: Motion
+    fix: GnssFix | None
+    steer: float | None
+    braked: bool
+    armed: bool
+    loaded: bool | None
+    estop: bool
+    battery: float
+
+
+def require_tags(node: Node, layout: Layout, vehicle: VehicleConfig) -> None:
+    """Raises ConfigError if a configured device does not offer what the core reads or commands."""
+    wanted = [(vehicle.gnss, t) for t in GNSS_TAGS]
+    wanted += [(vehicle.mcu, t) for t in (*MCU_TAGS, *MCU_COMMANDS)]
+    findings = [
+        Finding(
+            node.file,
+            f"vehicle.{'gnss' if device == vehicle.gnss else 'mcu'}",
+            f"device {device!r} has no tag {tag!r}",
+            "name a device whose driver offers it, or add the [[device]]",
+        )
+        for device, tag in wanted
+        if f"{device}.{tag}" not in layout.index
+    ]
+    if findings:
+        raise ConfigError(findings)
+
+
+class InputReader:
+    """Reads the tags of one vehicle by their place in the image."""
+
+    def __init__(self, vehicle: VehicleConfig, frame: SiteFrame, height_m: float, layout: Layout) -> None:
+        self._gnss = [layout.index[f"{vehicle.gnss}.{t}"] for t in GNSS_TAGS]
+        self._mcu = [layout.index[f"{vehicle.mcu}.{t}"] for t in MCU_TAGS]
+        self._stale = layout.stale_after_ns
+        self._frame = frame
+        self._height = height_m
+        self._offset = math.radians(vehicle.antenna.heading_offset_deg)
+        self._wheelbase = vehicle.wheelbase_m
+        self._brake = vehicle.brake_mps2
+
+    def read(self, state: VehicleState, snapshot: Snapshot, now: int, dt: float) -> Readings:
+        """Judge this scan's tags; remembers the epoch and the wheel speed."""
+        values, stamps = snapshot.values, snapshot.stamps_mono_ns
+        qualities, stale = snapshot.qualities, self._stale
+
+        def good(i: int) -> float | None:
+            # 64: UNCERTAIN and better; below is BAD.
+            if qualities[i] < 64 or (stale[i] and now - stamps[i] > stale[i]):
+                return None
+            value = values[i]
+            return value if math.isfinite(value) else None
+
+        speed, steer, rate, brake, still, load, armed, estop, battery = (good(i) for i in self._mcu)
+        if speed is None:
+            # No odometry: the controller's own time-out and our command both brake.
+            wheel, stamp = max(0.0, state.wheel - self._brake * dt), now
+        else:
+            wheel, stamp = speed, stamps[self._mcu[0]]
+        state.wheel = wheel
+        turning = wheel * math.tan(steer) / self._wheelbase if steer is not None else 0.0
+        standing = still == 1.0 and abs(wheel) < STILL_MPS
+        motion = Motion(
+            stamp,
+            wheel,
+            turning if rate is None else rate,
+            rate is not None,
+            standing,
+            None if load is None else load != 0.0,
+        )
+        # One epoch is one stamp: everything is looked at only when a new one came.
+        epoch = good(self._gnss[8])
+        fix = None
+        if epoch is not None and epoch != state.epoch_utc:
+            state.epoch_utc = epoch
+            fix = self._fix([good(i) for i in self._gnss], stamps[self._gnss[8]])
+        return Readings(
+            motion,
+            fix,
+            steer,
+            brake == 1.0,
+            armed == 1.0,
+            motion.loaded,
+            estop != 0.0,
+            0.0 if battery is None else battery,
+        )
+
+    def _fix(self, tags: list[float | None], stamp: int) -> GnssFix | None:
+        latitude, longitude, height, fix, north, east, heading, age, _, epoch_age = tags
+        if latitude is None or longitude is None or fix not in (FIXED, FLOAT):
+            return None
+        point = self._frame.to_site(latitude, longitude, self._height if height is None else height)
+        yaw = None
+        if heading is not None:
+            yaw = math.remainder(0.5 * math.pi + point.convergence - (heading - self._offset), math.tau)
+        late = UNKNOWN_EPOCH_AGE_S if epoch_age is None else max(0.0, epoch_age)
+        return GnssFix(
+            stamp - round(late * 1e9),
+            point.x,
+            point.y,
+            0.0 if east is None else east,
+            0.0 if north is None else north,
+            fix == FIXED,
+            yaw,
+            UNKNOWN_AGE_S if age is None else max(0.0, age),
+        )

@@ -1,0 +1,320 @@
+"""The vehicle's order book after VDA 5050 2.1: base, horizon, updates, node actions.
+
+Pure bookkeeping over `OrderState`: where the vehicle is comes in, where its authority ends comes out.
+An order that cannot be carried out is refused with an error in the state and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from msgspec import Struct
+
+from gatectl.model import vda5050
+from gatectl.model.site import Limits, Site
+
+LOAD_AGREES_NS = 1_000_000_000
+ERRORS_MAX = 8
+DRAWN_UP_M = 0.03  # above what the speed law leaves standing
+Status = Literal["WAITING", "INITIALIZING", "RUNNING", "PAUSED", "FINISHED", "FAILED"]
+
+
+class ActionProgress(Struct):
+    """An action of the order. sequence_id: of its node. since_mono_ns: load agrees since, 0 = not."""
+
+    action: vda5050.Action
+    sequence_id: int
+    status: Status = "WAITING"
+    since_mono_ns: int = 0
+    result: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Neither finished nor failed."""
+        return self.status not in ("FINISHED", "FAILED")
+
+
+class OrderState(Struct):
+    """nodes, edges: not yet reached, base first. last_base: the node where an update must join.
+    pending: an order that came before the position was known."""
+
+    order: vda5050.Order | None = None
+    lane: str = ""
+    nodes: list[vda5050.Node] = []
+    edges: list[vda5050.Edge] = []
+    actions: list[ActionProgress] = []
+    last_base: vda5050.Node | None = None
+    last_node_id: str = ""
+    last_sequence_id: int = 0
+    load_id: str = ""
+    cancelled: bool = False
+    pending: vda5050.Order | None = None
+    errors: list[vda5050.Error] = []
+
+
+class Place(NamedTuple):
+    """Where a node is: m along a lane."""
+
+    lane: str
+    at_m: float
+
+
+class Standing(NamedTuple):
+    """What the order book needs to know of the vehicle. s, lateral m; still: braked, not moving;
+    trusted: the position may be acted on; loaded: None while not known."""
+
+    s: float
+    lateral: float
+    still: bool
+    trusted: bool
+    loaded: bool | None
+    now_mono_ns: int
+
+
+class OrderBook:
+    """Orders of one vehicle on one site. Constant."""
+
+    def __init__(self, site: Site) -> None:
+        self.places = {n.id: Place(n.lane, n.at_m) for n in site.config.node}
+        self._limits: Limits = site.config.limits
+
+    # ---- receiving ----------------------------------------------------------------------------
+
+    def receive(self, state: OrderState, order: vda5050.Order, distance_to: Callable[[Place], float]) -> bool:
+        """Take an order or an update; True if the state changed. distance_to: m from the vehicle to a
+        place, infinite while the position is not known."""
+        held = state.order
+        if held is not None and order.order_id == held.order_id:
+            if _body(order) == _body(held):
+                return False  # a resend
+            problem = self._problem(order) or self._update_problem(state, held, order)
+            if problem:
+                return self.refuse(state, "orderUpdateError", problem, order)
+            self._extend(state, order)
+        else:
+            problem = self._problem(order)
+            if not problem and not self.idle(state):
+                problem = "the vehicle still has an order; cancel it or wait until it is done"
+            if problem:
+                return self.refuse(state, "orderError", problem, order)
+            distance = distance_to(self.places[order.nodes[0].node_id])
+            if distance == float("inf"):
+                state.pending = order
+                return True
+            if distance > self._deviation(order.nodes[0]) and order.nodes[0].node_id != state.last_node_id:
+                return self.refuse(
+                    state,
+                    "noRouteError",
+                    f"the first node is {distance:.2f} m away, outside its deviation range",
+                    order,
+                )
+            state.nodes, state.edges = list(order.nodes), list(order.edges)
+            state.actions = [ActionProgress(a, n.sequence_id) for n in order.nodes for a in n.actions]
+            state.lane = self.places[order.nodes[0].node_id].lane
+            state.cancelled = False
+        state.order, state.pending = order, None
+        state.last_base = [n for n in order.nodes if n.released][-1]
+        state.errors = []
+        return True
+
+    def refuse(self, state: OrderState, kind: str, why: str, order: vda5050.Order) -> bool:
+        """Keep the error for the state; a repetition is not a change."""
+        references = (
+            vda5050.ErrorReference(reference_key="orderId", reference_value=order.order_id),
+            vda5050.ErrorReference(reference_key="orderUpdateId", reference_value=str(order.order_update_id)),
+        )
+        return note(state, kind, why, references)
+
+    def _deviation(self, node: vda5050.Node) -> float:
+        given = node.node_position.allowed_deviation_x_y if node.node_position else None
+        return max(given or 0.0, self._limits.node_reached_m)
+
+    def _problem(self, order: vda5050.Order) -> str:
+        nodes, edges = order.nodes, order.edges
+        if not nodes or not nodes[0].released:
+            return "it has no released node"
+        if len(edges) != len(nodes) - 1:
+            return "it must have one edge fewer than nodes"
+        first = nodes[0].sequence_id
+        if first % 2 or [n.sequence_id for n in nodes] != list(range(first, first + 2 * len(nodes), 2)):
+            return "node sequence ids are not even and continuous"
+        if [e.sequence_id for e in edges] != list(range(first + 1, first + 2 * len(edges), 2)):
+            return "edge sequence ids are not odd and continuous"
+        released = [x.released for pair in zip(nodes[1:], edges, strict=True) for x in reversed(pair)]
+        if any(b and not a for a, b in zip(released, released[1:], strict=False)):
+            return "a released part follows one that is not"
+        unknown = [n.node_id for n in nodes if n.node_id not in self.places]
+        if unknown:
+            return f"the site has no node {', '.join(unknown)}"
+        places = [self.places[n.node_id] for n in nodes]
+        if len({p.lane for p in places}) > 1 or any(
+            b.at_m <= a.at_m for a, b in zip(places, places[1:], strict=False)
+        ):
+            return "its nodes do not lie on one lane in driving direction"
+        for action in (a for part in (*nodes, *edges) for a in part.actions):
+            if action.action_type not in ("pick", "drop"):
+                return f"this vehicle cannot {action.action_type}"
+        if any(e.actions for e in edges):
+            return "this vehicle does pick and drop at nodes only"
+        return ""
+
+    def _update_problem(self, state: OrderState, held: vda5050.Order, order: vda5050.Order) -> str:
+        if order.order_update_id == held.order_update_id:
+            return "the same order update id came with other content"
+        if order.order_update_id < held.order_update_id:
+            return f"update {order.order_update_id} is older than {held.order_update_id}"
+        if state.cancelled:
+            return "the order was cancelled and takes no more updates"
+        base, joint = state.last_base, order.nodes[0]
+        if base is None or (joint.node_id, joint.sequence_id) != (base.node_id, base.sequence_id):
+            return f"it does not begin at the last base node {base.node_id if base else 'of the order'}"
+        return ""
+
+    def _extend(self, state: OrderState, order: vda5050.Order) -> None:
+        kept = [n for n in state.nodes if n.released]
+        horizon = {n.sequence_id for n in state.nodes if not n.released}
+        state.actions = [a for a in state.actions if a.sequence_id not in horizon]
+        state.nodes = kept + list(order.nodes[1:])
+        state.edges = [e for e in state.edges if e.released] + list(order.edges)
+        state.actions += [ActionProgress(a, n.sequence_id) for n in order.nodes[1:] for a in n.actions]
+
+    # ---- driving ------------------------------------------------------------------------------
+
+    def idle(self, state: OrderState) -> bool:
+        """Nothing left to do: a new order may come."""
+        return not state.nodes and not any(a.open for a in state.actions)
+
+    def blocking(self, state: OrderState) -> ActionProgress | None:
+        """The action at the node reached that forbids driving, if any."""
+        for action in state.actions:
+            if action.open and action.sequence_id <= state.last_sequence_id and self._started(state):
+                if action.action.blocking_type != "NONE":
+                    return action
+        return None
+
+    def _started(self, state: OrderState) -> bool:
+        """The order's first node was reached, so that `last_sequence_id` belongs to this order."""
+        return state.order is not None and (
+            not state.nodes or state.nodes[0].sequence_id > state.last_sequence_id
+        )
+
+    def end_of_authority(self, state: OrderState) -> float | None:
+        """m along the lane where the base, or the next place to act at, ends; None = nowhere to go."""
+        if self.blocking(state) is not None:
+            return None
+        end = None
+        for node in state.nodes:
+            if not node.released:
+                break
+            end = self.places[node.node_id].at_m
+            if any(a.action.blocking_type != "NONE" for a in self._open_at(state, node)):
+                break
+        return end
+
+    def speed_cap(self, state: OrderState, s: float, decel: float) -> float:
+        """m/s that the edges' own limits allow now, with room to slow down for a slower one ahead."""
+        cap = float("inf")
+        for edge in state.edges:
+            if edge.max_speed is not None and edge.released:
+                ahead = max(0.0, self.places[edge.start_node_id].at_m - s)
+                cap = min(cap, (edge.max_speed**2 + 2 * decel * ahead) ** 0.5)
+        return cap
+
+    def _open_at(self, state: OrderState, node: vda5050.Node) -> list[ActionProgress]:
+        return [a for a in state.actions if a.sequence_id == node.sequence_id and a.open]
+
+    def progress(self, state: OrderState, vehicle: Standing) -> bool:
+        """Pass nodes and carry actions on; True if something changed."""
+        changed = False
+        while state.nodes and state.nodes[0].released and self._reached(state, vehicle):
+            node = state.nodes.pop(0)
+            state.edges = [e for e in state.edges if e.sequence_id > node.sequence_id]
+            state.last_node_id, state.last_sequence_id = node.node_id, node.sequence_id
+            changed = True
+        if self._started(state):
+            for action in state.actions:
+                if action.open and action.sequence_id == state.last_sequence_id:
+                    changed = self._act(state, action, vehicle) or changed
+        return changed
+
+    def _reached(self, state: OrderState, vehicle: Standing) -> bool:
+        if not vehicle.trusted:
+            return False
+        node = state.nodes[0]
+        away = self.places[node.node_id].at_m - vehicle.s
+        acts = bool(self._open_at(state, node))
+        if vehicle.still and abs(away) <= self._limits.node_reached_m:
+            # Where a load is handled a vehicle that was stopped short still has to draw up.
+            return not acts or away <= DRAWN_UP_M
+        last = len(state.nodes) == 1 or not state.nodes[1].released
+        return away <= 0.0 and not last and not acts
+
+    def _act(self, state: OrderState, item: ActionProgress, vehicle: Standing) -> bool:
+        wanted = item.action.action_type == "pick"
+        if item.status == "WAITING":
+            if not self.aligned(state, vehicle) or vehicle.loaded is None:
+                return False
+            if vehicle.loaded == wanted:
+                item.status = "FAILED"
+                item.result = "there is a load already" if wanted else "there is no load to take off"
+                note(state, f"{item.action.action_type}Error", item.result, _of(item), "FATAL")
+                return True
+            item.status = "RUNNING"
+            return True
+        if vehicle.loaded is None or vehicle.loaded != wanted or not vehicle.still:
+            item.since_mono_ns = 0
+            return False
+        if not item.since_mono_ns:
+            item.since_mono_ns = vehicle.now_mono_ns
+        if vehicle.now_mono_ns - item.since_mono_ns < LOAD_AGREES_NS:
+            return False
+        item.status = "FINISHED"
+        names = [p.value for p in item.action.action_parameters if p.key == "loadId"]
+        state.load_id = str(names[0]) if wanted and names else ""
+        return True
+
+    def aligned(self, state: OrderState, vehicle: Standing) -> bool:
+        """Standing, braked and within the site's tolerance at the last node reached."""
+        place = self.places.get(state.last_node_id)
+        return (
+            place is not None
+            and vehicle.still
+            and vehicle.trusted
+            and abs(vehicle.s - place.at_m) <= self._limits.align_along_m
+            and abs(vehicle.lateral) <= self._limits.align_across_m
+        )
+
+    def cancel(self, state: OrderState) -> None:
+        """The vehicle stands: nothing of the order remains, and no update will be taken."""
+        state.nodes, state.edges, state.pending = [], [], None
+        for action in state.actions:
+            if action.open:
+                action.status, action.result = "FAILED", "the order was cancelled"
+        state.cancelled = True
+
+
+def note(
+    state: OrderState,
+    kind: str,
+    why: str,
+    references: tuple[vda5050.ErrorReference, ...] = (),
+    level: Literal["WARNING", "FATAL"] = "WARNING",
+) -> bool:
+    """Keep an error for the state; False if it is there already."""
+    error = vda5050.Error(
+        error_type=kind, error_level=level, error_description=why, error_references=references
+    )
+    if error in state.errors:
+        return False
+    state.errors = [*state.errors[-(ERRORS_MAX - 1) :], error]
+    return True
+
+
+def _of(item: ActionProgress) -> tuple[vda5050.ErrorReference, ...]:
+    return (vda5050.ErrorReference(reference_key="actionId", reference_value=item.action.action_id),)
+
+
+def _body(order: vda5050.Order) -> tuple[object, ...]:
+    """What makes an order: everything but the header."""
+    return order.order_id, order.order_update_id, order.nodes, order.edges

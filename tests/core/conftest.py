@@ -1,0 +1,375 @@
+"""A vehicle core in closed loop with the plant: no wires, no waiting, every bit reproducible."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from gatectl import core
+from gatectl.core.motion import Route, SiteFrame
+from gatectl.core.vehicle import VehicleCore
+from gatectl.core.vehicle_state import VehicleState
+from gatectl.model import Block, Cause, Direction, Kind, Layout, Quality, Snapshot, TagSpec, pack_quality, vda5050
+from gatectl.model.messages import (
+    AnyMessage,
+    Checkpoint,
+    InstantActionsReceived,
+    Lease,
+    LeaseReceived,
+    OperatorCommand,
+    OrderReceived,
+    Status,
+    VehicleStateReport,
+)
+from gatectl.model.node import Node, NodeConfig
+from gatectl.model.quality import GOOD_BYTE
+from gatectl.model.scan import Recovered, ScanInputs, ScanOutputs
+from gatectl.model.site import InterlockConfig, Lane, Site, SiteConfig
+from hil.plant.vehicle import VehicleParams, VehiclePlant
+
+DEMO = Path(__file__).parents[2] / "config" / "demo"
+PERIOD_NS = 20_000_000
+UTC_NS = 1_790_000_000_000_000_000
+GNSS = (
+    "latitude longitude height fix sigma_north sigma_east speed course heading correction_age satellites "
+    "epoch_utc epoch_age alive"
+).split()
+MCU = (
+    "armed estop fault speed steer_angle yaw_rate brake_applied standstill load_present host_timeout clamped "
+    "battery alive"
+).split()
+COMMANDS = "enable steer accel brake reset_count".split()
+
+
+def demo_site() -> Site:
+    """The demo site, resolved without the runtime."""
+    config = msgspec.toml.decode((DEMO / "site.toml").read_bytes(), type=SiteConfig)
+    frame = SiteFrame(config.origin)
+    lanes = tuple(
+        Lane(
+            id=f["properties"]["lane"],
+            points=tuple(
+                frame.to_site(lat, lon, config.origin.height_m)[:2]
+                for lon, lat in f["geometry"]["coordinates"]
+            ),
+        )
+        for f in json.loads((DEMO / config.geometry).read_text())["features"]
+    )
+    interlocks = msgspec.toml.decode((DEMO / config.interlocks).read_bytes(), type=InterlockConfig)
+    return Site(config=config, lanes=lanes, interlocks=interlocks)
+
+
+def demo_node(site: Site, name: str = "vehicle1.toml") -> Node:
+    config = msgspec.toml.decode((DEMO / name).read_bytes(), type=NodeConfig)
+    return Node(file=str(DEMO / name), digest="", config=config, site=site, sources={})
+
+
+def vehicle_layout(node: Node) -> Layout:
+    """The image of a vehicle node, with the tags of docs/architecture.md."""
+    gnss = tuple(TagSpec(name=n, stale_after_s=0.5) for n in GNSS)
+    mcu = tuple(TagSpec(name=n, stale_after_s=0.2) for n in MCU)
+    commands = tuple(
+        TagSpec(
+            name=n,
+            direction=Direction.COMMAND,
+            safe_value=1.0 if n == "brake" else 0.0,
+            kind=Kind.FLOAT,
+            stale_after_s=0.2,
+        )
+        for n in COMMANDS
+    )
+    return Layout(
+        [
+            Block("gnss", Direction.STATE, gnss),
+            Block("mcu", Direction.STATE, mcu),
+            Block("mcu", Direction.COMMAND, commands),
+            Block("core", Direction.STATE, core.tags(node.config, node.site)),
+        ]
+    )
+
+
+class GnssModel:
+    """RTK at 10 Hz: white 1 cm and slow 1.1 cm / 60 s per axis, heading 0.15 deg, 60 ms late."""
+
+    def __init__(self, frame: SiteFrame, rng: np.random.Generator) -> None:
+        self.frame, self.rng = frame, rng
+        self.slow = rng.normal(0, 0.011, 2)
+        self.silent = False
+        self.fix = 4.0
+        self.jump = (0.0, 0.0)
+        self.due: list[tuple[int, dict[str, float]]] = []
+
+    def epoch(self, now: int, plant: VehiclePlant, forward: float) -> None:
+        keep = math.exp(-0.1 / 60.0)
+        self.slow = self.slow * keep + self.rng.normal(0, 0.011 * math.sqrt(1 - keep * keep), 2)
+        error = self.slow + self.rng.normal(0, 0.01, 2) + np.array(self.jump)
+        turn = self.rng.normal(0, math.radians(0.15))
+        if self.silent:
+            return
+        lat, lon, height = self.frame.to_geodetic(
+            plant.x + forward * math.cos(plant.yaw) + float(error[0]),
+            plant.y + forward * math.sin(plant.yaw) + float(error[1]),
+            3.0,
+        )
+        values = dict.fromkeys(GNSS, 0.0) | {
+            "latitude": lat,
+            "longitude": lon,
+            "height": height,
+            "fix": self.fix,
+            "sigma_north": 0.012,
+            "sigma_east": 0.012,
+            "heading": (0.5 * math.pi - plant.yaw + turn) % math.tau,
+            "correction_age": 1.0,
+            "satellites": 20.0,
+            "epoch_utc": (UTC_NS + now) * 1e-9,
+            "epoch_age": 0.06,
+            "alive": 1.0,
+        }
+        self.due.append((now + 60_000_000, values))
+
+
+class VehicleLoop:
+    """Plant, sensors, drive controller and `VehicleCore`, scan by scan."""
+
+    def __init__(
+        self, seed: int = 1, load_kg: float = 0.0, start_m: float = 21.0, lane: str = "east", vehicle: str = "1"
+    ) -> None:
+        self.site = demo_site()
+        self.node = demo_node(self.site, f"vehicle{vehicle}.toml")
+        self.layout = vehicle_layout(self.node)
+        built = core.build(self.node, self.layout)
+        assert isinstance(built, VehicleCore)
+        self.core = built
+        points = next(x for x in self.site.lanes if x.id == lane).points
+        self.route = Route(lane, points)
+        self.rng = np.random.default_rng(seed)
+        start = self.route.at(start_m)
+        self.plant = VehiclePlant(VehicleParams(), start.x, start.y, start.yaw, self.rng)
+        self.plant.load_kg = load_kg
+        self.frame = SiteFrame(self.site.config.origin)
+        self.gnss = GnssModel(self.frame, self.rng)
+        self.gyro_bias = float(self.rng.normal(0, math.radians(0.02)))
+        self.wheel_scale = 1 + float(self.rng.normal(0, 0.002))
+        self.snapshot = Snapshot.empty(self.layout)
+        self.snapshot.qualities = bytearray(self.snapshot.qualities)  # type: ignore[assignment] # written in place
+        self.now = 1_000_000_000
+        self.scan_no = 0
+        self.armed, self.estop, self.seen_reset = False, False, 0.0
+        self.mcu_silent = False
+        self.loaded: float | None = None
+        self.leased: tuple[str, ...] = ()
+        self.lease_sequence = 0
+        self.sent: list[AnyMessage] = []
+        self.inbox: list[AnyMessage] = []
+        self.state: VehicleState = self.core.start(Recovered(boot_no=1, cold=True, checkpoints=[]))
+        self.outputs: ScanOutputs | None = None
+        self.laterals: list[float] = []
+        self.facts = 0
+        self.s_true = start_m
+
+    # ---- what the world sends -----------------------------------------------------------------
+
+    @property
+    def utc(self) -> int:
+        return UTC_NS + self.now
+
+    def order(self, update: int, released: int, names: list[str], first: int = 0, **actions: str) -> None:
+        """names from position `first`; the first `released` of them are base. actions: node=pick|drop."""
+        nodes = tuple(
+            vda5050.Node(
+                node_id=n,
+                sequence_id=2 * (first + i),
+                released=i < released,
+                actions=(
+                    vda5050.Action(
+                        action_type=actions[n],
+                        action_id=f"{actions[n]}-{n}",
+                        blocking_type="HARD",
+                        action_parameters=(vda5050.ActionParameter(key="loadId", value="CSQU3054383"),),
+                    ),
+                )
+                if n in actions
+                else (),
+            )
+            for i, n in enumerate(names)
+        )
+        edges = tuple(
+            vda5050.Edge(
+                edge_id=f"{a}-{b}",
+                sequence_id=2 * (first + i) + 1,
+                released=i + 1 < released,
+                start_node_id=a,
+                end_node_id=b,
+            )
+            for i, (a, b) in enumerate(zip(names, names[1:], strict=False))
+        )
+        order = vda5050.Order(order_id="T1", order_update_id=update, nodes=nodes, edges=edges)
+        self.facts += 1
+        self.inbox.append(OrderReceived(id=f"o{self.facts}", order=order))
+
+    def command(self, command: str) -> str:
+        self.facts += 1
+        self.inbox.append(
+            OperatorCommand(
+                id=f"c{self.facts}", command=command, subject="AGV01", who="tester", issued_utc_ns=self.utc
+            )
+        )
+        return f"c{self.facts}"
+
+    def instant(self, kind: str, action_id: str = "") -> None:
+        self.facts += 1
+        action = vda5050.Action(
+            action_type=kind, action_id=action_id or f"i{self.facts}", blocking_type="HARD"
+        )
+        self.inbox.append(
+            InstantActionsReceived(
+                id=f"i{self.facts}", instant_actions=vda5050.InstantActions(actions=(action,))
+            )
+        )
+
+    def ready(self) -> None:
+        """Localised and reset."""
+        self.run(1.5)
+        self.command("reset")
+        self.run(0.3)
+
+    # ---- one scan -----------------------------------------------------------------------------
+
+    def _put(self, device: str, values: dict[str, float]) -> None:
+        for name, value in values.items():
+            i = self.layout.index[f"{device}.{name}"]
+            self.snapshot.values[i] = value
+            self.snapshot.stamps_mono_ns[i] = self.now
+            self.snapshot.qualities[i] = GOOD_BYTE  # type: ignore[index] # a bytearray here
+
+    def spoil(self, tag: str) -> None:
+        """BAD until it is written again."""
+        self.snapshot.qualities[self.layout.index[tag]] = pack_quality(Quality.BAD, Cause.NOT_VALID)  # type: ignore[index] # a bytearray here
+
+    def _sense(self) -> None:
+        plant, rng = self.plant, self.rng
+        if self.scan_no % 5 == 0:
+            self.gnss.epoch(self.now, plant, self.core._config.antenna.forward_m)
+        while self.gnss.due and self.gnss.due[0][0] <= self.now:
+            self._put("gnss", self.gnss.due.pop(0)[1])
+        noise = rng.standard_normal(2).tolist()
+        speed = plant.speed * self.wheel_scale + 0.01 * noise[0] if plant.speed > 0.01 else 0.0
+        if self.mcu_silent:
+            return
+        load = float(plant.load_kg > 0) if self.loaded is None else self.loaded
+        self._put(
+            "mcu",
+            {
+                "armed": float(self.armed),
+                "estop": float(self.estop),
+                "fault": 0.0,
+                "speed": max(0.0, speed),
+                "steer_angle": plant.steer_rad,
+                "yaw_rate": plant.yaw_rate + self.gyro_bias + math.radians(0.05) * noise[1],
+                "brake_applied": float(plant._brake > 0.5),
+                "standstill": float(plant.speed < 0.005),
+                "load_present": load,
+                "host_timeout": 0.0,
+                "clamped": 0.0,
+                "battery": 80.0,
+                "alive": 1.0,
+            },
+        )
+
+    def _drive(self, outputs: ScanOutputs) -> None:
+        enable, steer, accel, brake, count = outputs.commands
+        if self.estop or self.mcu_silent:
+            self.armed = False
+        elif count > self.seen_reset and enable:
+            self.armed = True
+        self.seen_reset = count
+        go = self.armed and enable and not self.mcu_silent
+        self.plant.advance(steer, accel if go else 0.0, bool(brake) or not go, PERIOD_NS * 1e-9)
+
+    def step(self) -> ScanOutputs:
+        self.scan_no += 1
+        self.now += PERIOD_NS
+        self._sense()
+        if self.leased and self.scan_no % 50 == 1:
+            self.lease_sequence += 1
+            lease = Lease(
+                serial="AGV01",
+                order_id="T1",
+                order_update_id=0,
+                blocks=self.leased,
+                epoch=1,
+                sequence=self.lease_sequence,
+                issued_utc_ns=self.utc,
+                valid_for_ms=3000,
+            )
+            self.inbox.append(LeaseReceived(id=f"l{self.lease_sequence}", lease=lease))
+        inputs = ScanInputs(
+            scan_no=self.scan_no,
+            now_mono_ns=self.now,
+            now_utc_ns=self.utc,
+            utc_ok=True,
+            missed=0,
+            snapshot=self.snapshot,
+            messages=self.inbox,
+        )
+        self.inbox = []
+        self.state, outputs = self.core.scan(self.state, inputs, PERIOD_NS)
+        self.outputs = outputs
+        self.sent += outputs.messages
+        self._drive(outputs)
+        near = self.route.project(self.plant.x, self.plant.y, self.s_true)
+        self.s_true = near.s
+        if self.plant.speed > 0.05:
+            self.laterals.append(near.lateral)
+        return outputs
+
+    def run(self, seconds: float, until: Callable[[VehicleLoop], bool] | None = None) -> bool:
+        for _ in range(round(seconds / (PERIOD_NS * 1e-9))):
+            self.step()
+            if until is not None and until(self):
+                return True
+        return False
+
+    # ---- what one sees ------------------------------------------------------------------------
+
+    def core_tag(self, name: str) -> float:
+        assert self.outputs is not None
+        return self.outputs.core_values[[t.name for t in self.core_tags].index(name)]
+
+    @property
+    def core_tags(self) -> tuple[TagSpec, ...]:
+        return core.tags(self.node.config, self.site)
+
+    @property
+    def vda(self) -> vda5050.State:
+        return next(m.state for m in reversed(self.sent) if isinstance(m, VehicleStateReport))
+
+    @property
+    def status(self) -> dict[str, tuple[str, set[str]]]:
+        last = next(m for m in reversed(self.sent) if isinstance(m, Status))
+        return {e.subject: (e.state, {r.code for r in e.reasons}) for e in last.explanations}
+
+    def standing_at(self, node: str) -> Callable[[VehicleLoop], bool]:
+        return lambda loop: loop.state.order.last_node_id == node and loop.plant.speed == 0.0
+
+    def stop_error(self, node: str) -> float:
+        """True position beyond the node, m."""
+        return self.s_true - self.core._book.places[node].at_m
+
+    def restart(self) -> None:
+        """The scan process dies and a new one starts from what was committed."""
+        newest = {m.key: m for m in self.sent if isinstance(m, Checkpoint)}
+        self.state = self.core.start(
+            Recovered(boot_no=self.state.boot_no + 1, cold=False, checkpoints=list(newest.values()))
+        )
+
+
+@pytest.fixture
+def vehicle_loop() -> type[VehicleLoop]:
+    return VehicleLoop
