@@ -138,11 +138,9 @@ class GateRole:
     def held(self, message: AnyMessage) -> bool:
         return isinstance(message, OrderIssued) and self._followup.holds(message)
 
-    def sent(self, message: AnyMessage, publication: Publication) -> None:
+    def sent(self, message: AnyMessage) -> None:
         if isinstance(message, OrderIssued | InstantActionsIssued):
             self._followup.issued(message, self._port.mono_ns())
-        elif publication.retain and self._link is not None and not isinstance(message, Status):
-            self._link.remember(publication)
 
     def take_settled(self) -> bool:
         """True once after a vehicle has shown something that others wait for."""

@@ -34,8 +34,8 @@ class Sender(Protocol):
     def held(self, message: AnyMessage, /) -> bool:
         """True while it must not be sent yet."""
 
-    def sent(self, message: AnyMessage, publication: Publication, /) -> None:
-        """The broker has it (fact), or it was handed to the socket (telemetry)."""
+    def sent(self, message: AnyMessage, /) -> None:
+        """The broker has this fact."""
 
 
 class Item(NamedTuple):
@@ -108,7 +108,6 @@ class Outbox:
         publication = self._publication(message)
         if publication is not None:
             self._link.publish(publication)
-            self._sender.sent(message, publication)
 
     def _send_fact(self, item: Item) -> bool:
         publication = self._publication(item.message)
@@ -118,12 +117,15 @@ class Outbox:
         ack = self._link.publish(publication._replace(qos=1))
         if ack is None:
             return False
+        if publication.retain:
+            # At once, not at the PUBACK: after a reconnect no older value may follow a newer one.
+            self._link.remember(publication)
         self._in_flight[item.entry] = item
         self._quiet.clear()
-        ack.add_done_callback(lambda done: self._settle(item, publication, done))
+        ack.add_done_callback(lambda done: self._settle(item, done))
         return True
 
-    def _settle(self, item: Item, publication: Publication, done: asyncio.Future[None]) -> None:
+    def _settle(self, item: Item, done: asyncio.Future[None]) -> None:
         if item.entry not in self._in_flight:
             return
         if isinstance(done.exception(), DeviceError):
@@ -135,7 +137,7 @@ class Outbox:
             return
         del self._in_flight[item.entry]
         self._done(item)
-        self._sender.sent(item.message, publication)
+        self._sender.sent(item.message)
         self.kick()
         if not self._in_flight:
             self._quiet.set()

@@ -135,7 +135,7 @@ class VehicleRole:
     def held(self, _message: AnyMessage) -> bool:
         return False
 
-    def sent(self, _message: AnyMessage, _publication: Publication) -> None:
+    def sent(self, _message: AnyMessage) -> None:
         """Nothing of a vehicle's is followed up."""
 
     # ---- in -------------------------------------------------------------------------------------
