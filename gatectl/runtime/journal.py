@@ -101,7 +101,8 @@ class Journal:
                 "SELECT boot_no, cold FROM boots WHERE instance = ?", (instance,)
             ).fetchone()
             if row is None:
-                cold = self._last == 0 and not self._db.execute("SELECT 1 FROM boots").fetchone()
+                # Facts of devices may be older than the first start of the scan: they owe nothing.
+                cold = not self._db.execute("SELECT 1 FROM boots").fetchone()
                 done = self._db.execute(
                     "INSERT INTO boots (instance, cold, utc_ns) VALUES (?, ?, ?)",
                     (instance, int(cold), self.now_utc_ns),

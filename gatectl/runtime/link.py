@@ -70,6 +70,14 @@ class Newest(Frame, frozen=True, array_like=True):
     message: AnyMessage
 
 
+class Scanned(Frame, frozen=True, array_like=True):
+    """scan -> recorder: one scan's record (`gatectl.runtime.records`), and whose it is."""
+
+    boot_no: int
+    now_utc_ns: int
+    record: bytes
+
+
 class Beat(Frame, frozen=True, array_like=True):
     """Heartbeat to the supervisor, with what the process says about itself (state: a word or two)."""
 
@@ -79,7 +87,7 @@ class Beat(Frame, frozen=True, array_like=True):
     detail: dict[str, str | int | float | bool]
 
 
-AnyFrame = Data | Ack | Hello | Recovery | Newest | Beat
+AnyFrame = Data | Ack | Hello | Recovery | Newest | Scanned | Beat
 
 
 class Delivery(Struct, frozen=True, array_like=True):

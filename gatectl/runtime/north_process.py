@@ -57,7 +57,8 @@ class Port:
         self._receiver = ReliableReceiver()
         self._scan_instance = ""
         self._deliveries = self._new_deliveries()
-        self._inbound: dict[str, bytes] = {}
+        self._inbound: dict[str, bytes] = {}  # to be sent
+        self._newest: dict[str, bytes] = {}  # of each kind and sender, for a scan process that starts anew
         self._outbound: dict[str, AnyMessage] = {}
         self._news = asyncio.Event()
         self._journal_failure = ""
@@ -76,7 +77,8 @@ class Port:
     def forward(self, telemetry: Telemetry) -> None:
         """Hand inbound telemetry to the scan; the newest of a kind and sender wins."""
         newest = Newest(telemetry)  # type: ignore[arg-type]  # every Telemetry is one of AnyMessage
-        self._inbound[telemetry_key(newest.message)] = encode(newest)
+        key = telemetry_key(newest.message)
+        self._inbound[key] = self._newest[key] = encode(newest)
         self.pump()
 
     async def outgoing(self) -> AsyncIterator[Outgoing]:
@@ -188,6 +190,7 @@ class Port:
         if instance != self._scan_instance:
             self._scan_instance = instance
             self._deliveries = self._new_deliveries()
+            self._inbound = dict(self._newest)
             for entry in self._journal.unconsumed():
                 self._deliver(entry)
 

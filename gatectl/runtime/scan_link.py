@@ -21,6 +21,7 @@ from gatectl.runtime.link import (
     Recovery,
     ReliableReceiver,
     ReliableSender,
+    Scanned,
     decode,
     encode,
     new_instance,
@@ -54,6 +55,10 @@ class ScanLink:
         self._telemetry: dict[str, AnyMessage] = {}
         self._unsent: dict[str, bytes] = {}
         self._records: deque[bytes] = deque()
+
+    @property
+    def _boot_no(self) -> int:
+        return self.recovered.boot_no if self.recovered else 0
 
     @property
     def batches_waiting(self) -> int:
@@ -97,13 +102,12 @@ class ScanLink:
         if facts or self._consuming:
             self._batch_no += 1
             self._consumed_in.update(dict.fromkeys(self._consuming, self._batch_no))
-            boot_no = self.recovered.boot_no if self.recovered else 0
-            self._batches.put(encode(Batch(boot_no, self._batch_no, scan_no, self._consuming, facts)))
+            self._batches.put(encode(Batch(self._boot_no, self._batch_no, scan_no, self._consuming, facts)))
         self.pump(now_mono_ns)
 
-    def record(self, record: bytes) -> None:
+    def record(self, record: bytes, now_utc_ns: int) -> None:
         """Queue one scan's record; when the recorder takes none for long, the oldest are lost."""
-        self._records.append(record)
+        self._records.append(encode(Scanned(self._boot_no, now_utc_ns, record)))
         if len(self._records) > _RECORDS_KEPT:
             self._records.popleft()
             self.records_lost += 1

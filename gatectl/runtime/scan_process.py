@@ -205,7 +205,7 @@ class ScanProcess:
         record = records.record_of(
             inputs, dt_ns, outputs, keyframe=keyframe, wake_late_ns=late_ns, exec_ns=exec_ns
         )
-        self._link.record(records.encode(record))
+        self._link.record(records.encode(record), inputs.now_utc_ns)
 
     def _refresh_detail(self) -> None:
         self._detail |= {
