@@ -69,7 +69,7 @@ class Tracker:
         self, state: TrackState, route: Route, pose: Estimate, measured: float | None, dt: float
     ) -> float:
         """The steering command (rad, left positive). measured: the actuator's angle, rad, if known."""
-        due = state.sent.pop(0) if len(state.sent) >= self._dead else state.command - state.offset
+        due = state.sent.pop(0) if len(state.sent) >= self._dead else state.command + state.offset
         state.angle += max(
             -self._rate * dt, min(self._rate * dt, (due - state.angle) * min(1.0, dt / self._tau))
         )
@@ -83,7 +83,7 @@ class Tracker:
         limit = self._rate * (dt + self._tau)
         wanted = max(angle - limit, min(angle + limit, wanted))
         if pose.speed < 0.05:  # do not grind the tyres of a standing vehicle
-            wanted = state.command - state.offset
+            wanted = state.command + state.offset
         state.sent.append(wanted)
         state.command = max(-self._max, min(self._max, wanted - state.offset))
         return state.command
