@@ -19,7 +19,8 @@ from gatectl.core.motion.route import Route
 from gatectl.model.node import VehicleConfig
 from gatectl.model.site import Limits
 
-JERK_MPS3 = 0.6
+JERK_MPS3 = 0.5  # of the braking curve
+CHANGE_MPS3 = 1.0  # of the commands: more, so that errors can be caught up
 STEER_RATE_SHARE = 0.5  # of what the actuator can: the rest is for the feedback
 SPEED_GAIN = 1.4  # 1/s
 CREEP_MPS = 0.05
@@ -150,7 +151,7 @@ class SpeedLaw:
         wanted = self._aim(limits, s + ahead, left, cap, v, a)
         accel = min(self._v.accel_max_mps2, max(-self._v.decel_max_mps2 * 1.6, wanted))
         # Invert the drive's lag for the change that the jerk limit allows within a scan.
-        change = max(-JERK_MPS3, min(JERK_MPS3, (accel - a) / (2 * dt)))
+        change = max(-CHANGE_MPS3, min(CHANGE_MPS3, (accel - a) / (2 * dt)))
         command = a + change * (dt + self._tau) + state.drag
         command = max(-self._v.brake_mps2, min(self._v.accel_max_mps2 + DRAG_MAX_MPS2, command))
         state.sent.append(command - state.drag)
@@ -164,14 +165,14 @@ class SpeedLaw:
         decel = self._v.decel_max_mps2
         stop = braking_curve(left, decel, JERK_MPS3)
         # Deceleration takes time to build up; look that far ahead on the curve.
-        build = max(0.0, a - stop.accel) / JERK_MPS3
+        build = max(0.0, a - stop.accel) / CHANGE_MPS3
         stop = braking_curve(left - 0.5 * v * build, decel, JERK_MPS3)
         lane = limits.at(s)
-        build = max(0.0, a - lane.accel) / JERK_MPS3
+        build = max(0.0, a - lane.accel) / CHANGE_MPS3
         lane = limits.at(s + 0.5 * v * (build + 0.3))
         creep = max(stop.speed, CREEP_MPS)
         options = (
-            (creep, stop.accel if stop.speed > CREEP_MPS else 0.0),
+            (creep, stop.accel if v > CREEP_MPS else 0.0),
             (lane.speed, lane.accel),
             (cap, 0.0),
         )
