@@ -272,9 +272,7 @@ def _twistlocks(job: Job, config: CraneConfig, view: CraneView, notes: list[Note
             job,
             config,
             notes,
-            "twistlocks_between",
-            text,
-            "free the spreader under local control, then reset",
+            _reason("twistlocks_between", text, "free the spreader under local control, then reset"),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 
 _CHUNK = 16  # segments that share one bounding circle
 
@@ -15,7 +16,7 @@ class LaneLine:
     def __init__(self, points: Sequence[tuple[float, float]]) -> None:
         self._points = [(float(x), float(y)) for x, y in points]
         self._s = [0.0]
-        for (x0, y0), (x1, y1) in zip(self._points, self._points[1:], strict=False):
+        for (x0, y0), (x1, y1) in pairwise(self._points):
             self._s.append(self._s[-1] + math.hypot(x1 - x0, y1 - y0))
         self.length_m = self._s[-1]
         self._chunks: list[tuple[int, int, float, float, float]] = []
