@@ -20,11 +20,23 @@ from drivers.crane.register_map import load_map
 from drivers.crane.wire import Point, to_registers, to_value
 from gatectl.model.errors import UsageError
 from hil.devices.crane_plc import Plc
+from hil.devices.faults import Faults
 from hil.plant.crane import CranePlant
 
 CYCLE_S = 0.02
 REGISTERS = 200
 DEMO_MAP = Path(__file__).parents[2] / "config" / "demo" / "crane_map.toml"
+
+_PARAMS: dict[str, dict[str, float | str]] = {
+    "off": {},
+    "stuck": {},
+    "garbage": {},
+    "wrong": {"tag": "", "value": 0.0},
+    "slow": {"seconds": 0.1},
+    "delay": {"seconds": 0.5},
+    "drop": {"share": 0.3},
+    "reset": {"seconds": 1.0},
+}
 
 
 class SimCrane:
@@ -55,7 +67,7 @@ class SimCrane:
         self._commands = {p.address: p for p in self._map.command}
         self._held: dict[str, float] | None = None
         self._random = random.Random(name)
-        self._fault: dict[str, dict[str, float | str]] = {}
+        self._faults = Faults(name, _PARAMS)
         self._away_until_s = 0.0
         self._server: ModbusTcpServer | None = None
         self._port = 0
@@ -75,13 +87,13 @@ class SimCrane:
         loop = asyncio.get_running_loop()
         while True:
             now_s = loop.time()
-            away = "off" in self._fault or now_s < self._away_until_s
+            away = "off" in self._faults or now_s < self._away_until_s
             if away and self._server is not None:
                 await self._hang_up()
             elif not away and self._server is None:
                 with suppress(RuntimeError):  # the port may be busy for a moment: next cycle
                     await self._listen()
-            if away or "stuck" in self._fault:
+            if away or "stuck" in self._faults:
                 self.plc.stop()
             else:
                 self.plc.cycle(now_s)
@@ -92,24 +104,19 @@ class SimCrane:
         await self._hang_up()
 
     def fault(self, mode: str, **params: float | str) -> None:
-        """Begin a fault of `faults`. Raises UsageError for any other."""
-        if mode not in self.faults:
-            raise UsageError(
-                f"{self.name} cannot do the fault {mode!r}", f"use one of {', '.join(sorted(self.faults))}"
-            )
+        """Begin a fault of `faults`. Raises UsageError for any other, or an unknown parameter."""
         if mode == "wrong" and params.get("tag") not in self.plc.values():
-            raise UsageError(f"{self.name}: wrong needs tag and value", "name a state tag of the crane")
+            raise UsageError("wrong needs the name of a state tag", 'give e.g. tag = "load"', where=self.name)
+        self._faults.begin(mode, params)
         if mode == "stuck":
             self._held = self.plc.values()
         if mode == "reset":
-            self._away_until_s = asyncio.get_running_loop().time() + float(params.get("seconds", 1.0))
+            self._away_until_s = asyncio.get_running_loop().time() + self._faults.number("reset", "seconds")
             self.plc = Plc(self.plant)
-            return
-        self._fault[mode] = dict(params)
 
     def clear(self) -> None:
         """End all faults."""
-        self._fault.clear()
+        self._faults.clear()
         self._held = None
         self._away_until_s = 0.0
 
@@ -146,18 +153,18 @@ class SimCrane:
             if self.bad_registers.intersection(range(address, address + count)):
                 return ExcCodes.ILLEGAL_ADDRESS
             self._fill(registers, start)
-        elif values is not None and "stuck" not in self._fault:
+        elif values is not None and "stuck" not in self._faults:
             self._written(address, [int(v) for v in values], registers, start)
         return None
 
     def _fill(self, registers: list[int], start: int) -> None:
-        if "garbage" in self._fault:
+        if "garbage" in self._faults:
             registers[:] = [self._random.randrange(65_536) for _ in registers]
             return
         values = self._held if self._held is not None else self.plc.values()
-        wrong = self._fault.get("wrong")
-        if wrong is not None:
-            values = {**values, str(wrong["tag"]): float(wrong["value"])}
+        if "wrong" in self._faults:
+            wrong_tag = self._faults.text("wrong", "tag")
+            values = {**values, wrong_tag: self._faults.number("wrong", "value")}
         for point in self._map.state:
             if point.type == "bit":
                 registers[point.address - start] = 0
@@ -177,14 +184,12 @@ class SimCrane:
 
     def answer_delay_s(self) -> float | None:
         """How long this answer takes; None if it is lost."""
-        drop = self._fault.get("drop")
-        if drop is not None and self._random.random() < float(drop.get("share", 0.3)):
+        faults = self._faults
+        if "drop" in faults and self._random.random() < faults.number("drop", "share"):
             return None
-        if "delay" in self._fault:
-            return float(self._fault["delay"].get("seconds", 0.5))
-        if "slow" in self._fault:
-            return float(self._fault["slow"].get("seconds", 0.1))
-        return 0.0
+        if "delay" in faults:
+            return faults.number("delay", "seconds")
+        return faults.number("slow", "seconds") if "slow" in faults else 0.0
 
 
 class _Server(ModbusTcpServer):
