@@ -2,7 +2,7 @@
 
 Every TELEMETRY carries the stamp of the newest frame from the host and how long ago it came, so each
 one is a round trip. Delay is never negative and mostly queueing: of every BUCKET the round trip with
-the smallest delay is kept, and a line through those (least squares) gives offset and drift. The method
+the smallest delay is kept, and a line through those (weighted least squares) gives offset and drift. The method
 is Klipper's (klippy/clocksync.py) in spirit; the error of a sample is at most half its round trip.
 """
 
@@ -93,14 +93,15 @@ class ClockSync:
             self._drift = 0.0
             self._anchor_host_ns, self._anchor_mcu_us = best.host_ns, best.mcu_us
             return
-        count = len(self._trips)
+        # Weighted by how sure each is: the error of an offset is bounded by half its round trip.
+        weights = [((best.round_trip_ns + 1) / (trip.round_trip_ns + 1)) ** 2 for trip in self._trips]
         xs = [(trip.mcu_us - first.mcu_us) * 1000 for trip in self._trips]
         ys = [trip.host_ns - first.host_ns - x for trip, x in zip(self._trips, xs, strict=True)]
-        mean_x, mean_y = sum(xs) / count, sum(ys) / count
-        spread = sum((x - mean_x) ** 2 for x in xs)
-        slope = (
-            sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True)) / spread if spread else 0.0
-        )
-        self._drift = max(-MAX_DRIFT, min(MAX_DRIFT, slope))
+        total = sum(weights)
+        mean_x = sum(w * x for w, x in zip(weights, xs, strict=True)) / total
+        mean_y = sum(w * y for w, y in zip(weights, ys, strict=True)) / total
+        spread = sum(w * (x - mean_x) ** 2 for w, x in zip(weights, xs, strict=True))
+        rise = sum(w * (x - mean_x) * (y - mean_y) for w, x, y in zip(weights, xs, ys, strict=True))
+        self._drift = max(-MAX_DRIFT, min(MAX_DRIFT, rise / spread if spread else 0.0))
         self._anchor_mcu_us = first.mcu_us + round(mean_x / 1000)
         self._anchor_host_ns = first.host_ns + round(mean_x) + round(mean_y)

@@ -95,7 +95,6 @@ static int on_hello(gate_fw *fw, const gate_header *header, size_t payload_len, 
         fw->connected = 1;
         fw->connection = header->connection;
         fw->tx_sequence = 0;
-        fw->host_silent = 0;
         fw->last_command_us = now_us;
         fw->enable = 0;
         fw->reset_known = 0;
@@ -194,7 +193,7 @@ static int on_frame(gate_fw *fw, size_t encoded_len, uint32_t now_us)
     const uint8_t *payload = fw->rx + GATE_HEADER_LEN;
     size_t len = gate_cobs_decode(fw->rx, encoded_len);
     size_t payload_len;
-    int known = 0;
+    int known;
     if (!gate_frame_open(fw->rx, len, &header) || header.version != GATE_PROTOCOL_VERSION) {
         return 0;
     }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from firmware_lib import Bench, Controller
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_bridge.frames import Frame, encode
+from firmware_bridge.frames import Frame, FrameType, encode
 
 
 def still_works(bench: Bench) -> None:
@@ -39,6 +40,7 @@ def test_any_sound_frame_of_another_connection_never_arms(
     for connection in (0, 99):
         bench.controller.rx(encode(Frame(kind, sequence, connection, 0, payload, version)))
         assert bench.controller.step().armed == 0
+        bench.collect()
     still_works(bench)
 
 
@@ -57,6 +59,30 @@ def test_a_damaged_reset_never_arms(flips: list[tuple[int, int]], cut: int) -> N
     out = bench.controller.step()
     assert out.armed == (bytes(damaged) == sound)
     assert out.armed == 0 or out.brake == 0
+
+
+def test_another_protocol_version_is_not_understood() -> None:
+    controller = Controller()
+    controller.rx(encode(Frame(FrameType.HELLO, 0, 5, 0, b"", version=2)))
+    controller.step()
+    assert controller.tx() == b""
+    bench = Bench()
+    bench.arm()
+    for sequence in range(100, 130):
+        frame = Frame(FrameType.COMMAND, sequence, bench.session.connection_id, 0, bytes(6), version=2)
+        bench.controller.rx(encode(frame))
+        bench.controller.step()
+    assert bench.out.armed == 0
+
+
+@pytest.mark.parametrize("jump_us", [-60_000_000, 60_000_000])
+def test_a_host_with_another_clock_may_connect(jump_us: int) -> None:
+    bench = Bench()
+    bench.arm()
+    bench.ahead_us += jump_us
+    bench.arm()
+    bench.run(0.5, reset=1)
+    assert bench.out.armed == 1
 
 
 def test_a_frame_that_is_too_long_is_left_out_and_the_next_is_heard() -> None:

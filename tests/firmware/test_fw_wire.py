@@ -7,7 +7,7 @@ import struct
 
 from cobs import cobs
 from firmware_lib import Controller, library
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from firmware_bridge.frames import Frame, FrameType, crc32c, decode, encode
@@ -81,6 +81,8 @@ def test_cobs_around_a_full_run(length: int, byte: int) -> None:
     assert c_decode(c_encode(data)) == data
 
 
+@example(b"\x03a\0")
+@example(b"\x09abc")
 @given(st.binary(max_size=60))
 def test_cobs_refuses_what_the_library_refuses(data: bytes) -> None:
     try:

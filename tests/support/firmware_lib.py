@@ -121,9 +121,9 @@ class Controller:
         self.lib.gate_fw_step(self.memory, self.now_us % (1 << 32), byref(self.inputs), byref(self.outputs))
         return self.outputs
 
-    def tx(self) -> bytes:
+    def tx(self, most: int = 4096) -> bytes:
         buffer = ctypes.create_string_buffer(4096)
-        length = self.lib.gate_fw_tx(self.memory, buffer, 4096)
+        length = self.lib.gate_fw_tx(self.memory, buffer, most)
         return buffer.raw[:length]
 
 
@@ -133,13 +133,14 @@ class Bench:
     def __init__(self, config: Config | None = None, start_us: int = 5_000_000) -> None:
         self.controller = Controller(config, start_us)
         self.connections = 0
+        self.ahead_us = 77_000_000
         self.events: list[Event] = []
         self.session = self._session()
 
     @property
     def now_ns(self) -> int:
         """The host's clock; it differs from the controller's by a constant."""
-        return (self.controller.now_us + 77_000_000) * 1000
+        return (self.controller.now_us + self.ahead_us) * 1000
 
     @property
     def inputs(self) -> Inputs:
@@ -191,8 +192,8 @@ class Bench:
         self.run(0.05, reset=1)
         assert self.out.armed == 1
 
-    def collect(self) -> None:
-        self.events += self.session.receive(self.controller.tx(), self.now_ns)
+    def collect(self, most: int = 4096) -> None:
+        self.events += self.session.receive(self.controller.tx(most), self.now_ns)
 
     def _session(self) -> Session:
         self.connections += 1
