@@ -2,8 +2,8 @@
 
 Every TELEMETRY carries the stamp of the newest frame from the host and how long ago it came, so each
 one is a round trip. Delay is never negative and mostly queueing: of every BUCKET the round trip with
-the smallest delay is kept, and a line through those (weighted least squares) gives offset and drift. The method
-is Klipper's (klippy/clocksync.py) in spirit; the error of a sample is at most half its round trip.
+the smallest delay is kept, and a line through those (weighted least squares) gives offset and drift.
+The method is Klipper's (klippy/clocksync.py) in spirit; the error of a sample is at most half its round trip.
 """
 
 from __future__ import annotations
