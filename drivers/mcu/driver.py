@@ -27,7 +27,7 @@ EVENTS = {
     3: "reset refused",
     4: "command refused",
 }
-DISARM_CAUSES = ("", "boot", "new connection", "host timeout", "emergency stop", "fault")
+DISARM_CAUSES = ("", "boot", "new connection", "host timeout", "emergency stop", "fault", "no intent")
 REFUSALS = ("", "wrong length", "unknown output", "not a number", "late")
 
 

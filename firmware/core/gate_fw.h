@@ -9,10 +9,10 @@
  *     time limit, after which it takes its fallback (steering: stays where it is).
  *  3. The host is silent when no valid COMMAND came for host_timeout_ms: brake, disarmed.
  *  4. Emergency stop, fault, host silence, new connection: disarmed. Disarmed: braked.
- *  5. Armed only by a COMMAND whose reset count is above the one before it on this connection, while
- *     nothing stands against it. The first count of a connection, and the first after counts were
- *     withheld, is only the baseline.
- *  6. enable = 0 while armed: braked, stays armed. A reset by itself never moves anything.
+ *  5. Armed only by a COMMAND with enable = 1 whose reset count is above the one before it on this
+ *     connection, while nothing stands against it; an edge that comes too early is used up. The first
+ *     count of a connection, and the first after counts were withheld, is only the baseline.
+ *  6. enable = 0 while armed: braked, stays armed.
  *  7. Frames that are corrupt, repeated, out of order, late, of another connection or that carry
  *     an unknown output, NaN or infinity change nothing and do not count as a heartbeat.
  *
@@ -48,7 +48,8 @@ typedef enum {
     GATE_DISARM_CONNECTION = 2,
     GATE_DISARM_HOST_TIMEOUT = 3,
     GATE_DISARM_ESTOP = 4,
-    GATE_DISARM_FAULT = 5
+    GATE_DISARM_FAULT = 5,
+    GATE_DISARM_INTENT = 6 /* only as the reason of a refused reset: enable was 0 */
 } gate_disarm;
 
 typedef enum {

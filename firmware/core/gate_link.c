@@ -174,7 +174,11 @@ static int on_command(gate_fw *fw, const gate_header *header, const uint8_t *pay
     if (payload[0] & FLAG_RESET_VALID) {
         uint32_t count = gate_get_u32(payload + 2);
         if (fw->reset_known && count > fw->reset_count) {
-            fw->reset_edge = 1;
+            if (fw->enable) {
+                fw->reset_edge = 1;
+            } else {
+                gate_fw_note(fw, GATE_EVENT_RESET_REFUSED, GATE_DISARM_INTENT);
+            }
         }
         fw->reset_count = count;
         fw->reset_known = 1;

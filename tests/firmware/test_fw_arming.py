@@ -10,7 +10,7 @@ from firmware_lib import DRIVE, Bench, Config, default_config
 from firmware_bridge import Command
 from firmware_bridge.frames import Frame, FrameType, encode
 
-DISARM_CONNECTION, DISARM_HOST, DISARM_ESTOP, DISARM_FAULT = 2, 3, 4, 5
+DISARM_CONNECTION, DISARM_HOST, DISARM_ESTOP, DISARM_FAULT, NO_INTENT = 2, 3, 4, 5, 6
 ARMED, DISARMED, RESET_REFUSED, COMMAND_REFUSED = 1, 2, 3, 4
 
 
@@ -57,16 +57,25 @@ def test_withheld_counts_make_the_next_one_a_baseline() -> None:
     assert bench.out.armed == 1
 
 
-def test_no_intent_brakes_and_stays_armed_and_arming_alone_moves_nothing() -> None:
+def test_no_intent_brakes_and_stays_armed() -> None:
+    bench = Bench()
+    bench.arm()
+    bench.run(0.01, reset=1, enable=False)
+    assert (bench.out.armed, bench.out.brake, bench.out.accel_mps2) == (1, 1, 0.0)
+    bench.run(0.01, reset=1)
+    assert (bench.out.armed, bench.out.brake, bench.out.accel_mps2) == (1, 0, 0.5)
+
+
+def test_a_reset_without_intent_is_used_up() -> None:
     bench = Bench()
     bench.connect()
     bench.run(0.05, reset=0, enable=False)
     bench.run(0.05, reset=1, enable=False)
-    assert (bench.out.armed, bench.out.brake, bench.out.accel_mps2) == (1, 1, 0.0)
+    assert (RESET_REFUSED, NO_INTENT) in bench.firmware_events
     bench.run(0.05, reset=1)
-    assert (bench.out.brake, bench.out.accel_mps2) == (0, 0.5)
-    bench.run(0.01, reset=1, enable=False)
-    assert (bench.out.armed, bench.out.brake, bench.out.accel_mps2) == (1, 1, 0.0)
+    assert (bench.out.armed, bench.out.brake) == (0, 1)
+    bench.run(0.05, reset=2)
+    assert (bench.out.armed, bench.out.brake) == (1, 0)
 
 
 def test_a_silent_host_brakes_within_its_time_and_needs_a_reset() -> None:
