@@ -31,6 +31,7 @@ class Party:
     def __init__(self, name: str, receipt_topic: str, topics: GateTopics, host: str, port: int) -> None:
         self.name = name
         self.topics = topics
+        self._receipt_topic = receipt_topic
         self.receipts: list[ReceiptMessage] = []
         self._count = 0
         self._arrived = asyncio.Event()
@@ -121,6 +122,8 @@ class Party:
 
     def _on_message(self, session: Session, message: Inbound) -> None:
         session.acknowledge(message)
+        if message.topic != self._receipt_topic:
+            return
         receipt = typed(parse(message.payload, "receipt"), ReceiptMessage, "receipt")
         self.receipts.append(receipt)
         self._arrived.set()

@@ -171,6 +171,9 @@ class GateRole:
                 session.acknowledge(message)
                 return
             self._take(facts.operator_command(command, subject), session, message)
+        else:
+            # amqtt sends a new client the retained messages of other clients' subscriptions too.
+            session.acknowledge(message)
 
     def refused(self, message: Inbound, problem: WireError) -> None:
         """Answer a message of customs, shippers or operators that is none."""

@@ -156,6 +156,9 @@ class VehicleRole:
         elif message.topic == self._connection:
             self._connection_seen = vda_in.connection(message.payload).connection_state
             session.acknowledge(message)
+        else:
+            # amqtt sends a new client the retained messages of other clients' subscriptions too.
+            session.acknowledge(message)
 
     def refused(self, message: Inbound, problem: WireError) -> None:
         """Show fleet control what was wrong with its message."""
