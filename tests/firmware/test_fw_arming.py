@@ -36,6 +36,26 @@ def test_commands_without_hello_are_ignored() -> None:
     assert bench.controller.tx() == b""
 
 
+def test_commands_of_another_connection_are_neither_heartbeat_nor_reset() -> None:
+    bench = Bench()
+    bench.arm()
+    other = Bench()
+    other.connect()
+    other.connect()
+    assert other.session.connection_id != bench.session.connection_id
+    other.session._tx_sequence = 1000
+    bench.inputs.estop = 1
+    bench.run(0.02, reset=1)
+    bench.inputs.estop = 0
+    bench.run(0.02, reset=1)
+    for reset in range(1, 31):
+        bench.controller.rx(other.frame(reset=reset))
+        bench.controller.step()
+        assert bench.out.armed == 0
+    bench.silence(0.01)
+    assert bench.telemetry["host_timeout"] == 1.0
+
+
 def test_a_static_reset_does_nothing_and_a_lower_count_is_a_new_baseline() -> None:
     bench = Bench()
     bench.connect()
@@ -98,7 +118,11 @@ def test_a_silent_host_brakes_within_its_time_and_needs_a_reset() -> None:
 def test_a_long_silence_ends_the_connection_and_the_talking() -> None:
     bench = Bench()
     bench.arm()
-    bench.silence(2.1)
+    bench.silence(1.9)
+    bench.controller.tx()
+    bench.silence(0.05)
+    assert bench.controller.tx() != b""
+    bench.silence(0.2)
     bench.controller.tx()
     bench.silence(1.0)
     assert bench.controller.tx() == b""

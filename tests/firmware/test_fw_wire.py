@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+from pathlib import Path
 
 from cobs import cobs
 from firmware_lib import Controller, library
@@ -60,6 +61,11 @@ def test_golden_frame_is_the_same_on_both_sides() -> None:
     assert c_encode(rebuilt.raw) + b"\0" == GOLDEN_BYTES
     assert encode(GOLDEN_FRAME) == GOLDEN_BYTES
     assert decode(GOLDEN_BYTES[:-1]) == GOLDEN_FRAME
+
+
+def test_golden_frame_is_the_one_in_the_documentation() -> None:
+    page = Path(__file__).parents[2] / "docs" / "firmware-protocol.md"
+    assert GOLDEN_BYTES.hex(" ") in " ".join(page.read_text().split())
 
 
 def test_crc_is_castagnoli() -> None:
