@@ -21,7 +21,7 @@ from gatectl.core.motion import (
     SpeedLimits,
     Stretches,
     Tracker,
-    braking_distance,
+    stopping_point,
 )
 from gatectl.core.safety import EffectResult, Matrix
 from gatectl.core.vehicle_inputs import MCU_COMMANDS, InputReader, Readings, require_tags
@@ -47,9 +47,8 @@ CHECKPOINT_KEY = "vehicle"
 DRIVE = "drive"
 REPORT_MOVING_NS, REPORT_STANDING_NS, REPORT_GAP_NS = 500_000_000, 1_000_000_000, 100_000_000
 STATUS_NS = 1_000_000_000
-LEASE_MARGIN_M = 1.0
+LEASE_MARGIN_M = 0.5
 SERVICE_DECEL_SHARE = 0.8  # of the brake: what a stop within the lease is reckoned with
-JERK_MPS3 = 0.6
 
 
 class VehicleCore:
@@ -72,6 +71,7 @@ class VehicleCore:
         require_tags(node, layout, config)
         self._node, self._config, self._site = node.config.name, config, site
         self._entry = entry
+        self._names = ("", node.config.name, config.serial)
         self._layout = layout
         period_s = node.config.scan.period_ms * 1e-3
         frame = SiteFrame(site.origin)
@@ -102,7 +102,7 @@ class VehicleCore:
                 state.lease.epoch, state.lease.sequence = past.lease_epoch, past.lease_sequence
         return state
 
-    def shutdown(self, state: VehicleState) -> list[float]:
+    def shutdown(self, state: VehicleState) -> list[float]:  # noqa: ARG002 - the contract of `Core`
         """Every command at its safe value: not enabled, braked."""
         return list(self._safe)
 
@@ -204,7 +204,7 @@ class VehicleCore:
     def _receive(self, state: VehicleState, vehicle: Standing, pose: Estimate, out: Outbox) -> bool:
         """Messages, in the order in which they came. True if a reset is among them."""
         reset = False
-        halt_s = self._halt(vehicle, pose)
+        halt_s = stopping_point(self._config, vehicle.s, pose.speed)
 
         def distance_to(place: Place) -> float:
             if not pose.known:
@@ -222,22 +222,15 @@ class VehicleCore:
                 actions = message.instant_actions.actions
                 instant.receive(state.instant, state.order, self._book, actions, halt_s)
                 changed = True
-            elif isinstance(message, OperatorCommand):
-                if message.subject in ("", self._node, self._config.serial):
-                    reset = obey(state, message, halt_s, out) or reset
-                    changed = True
+            elif isinstance(message, OperatorCommand) and message.subject in self._names:
+                reset = obey(state, message, halt_s, out) or reset
+                changed = True
         if state.order.pending is not None and pose.known:
             changed = self._book.receive(state.order, state.order.pending, distance_to) or changed
             state.order.pending = None
         if changed:
             self._checkpoint(state, out)
         return reset
-
-    def _halt(self, vehicle: Standing, pose: Estimate) -> float:
-        """m along the lane where the vehicle can stop as gently as it always does."""
-        speed = max(0.0, pose.speed)
-        lag = self._config.drive_dead_s + self._config.drive_tau_s + self._config.decel_max_mps2 / JERK_MPS3
-        return vehicle.s + braking_distance(speed, self._config.decel_max_mps2, JERK_MPS3) + speed * lag
 
     def _progress(self, state: VehicleState, vehicle: Standing, out: Outbox) -> None:
         changed = instant.finish(state.instant, state.order, self._book, vehicle.still)
@@ -263,7 +256,7 @@ class VehicleCore:
         if base_s is None:
             return None, reach_s, None
         # The vehicle's nose must stay on leased ground; at the lane's end there is none beyond.
-        nose = reach_s - self._entry.front_m if reach_s < route.length else base_s
+        nose = reach_s - self._entry.front_m - LEASE_MARGIN_M if reach_s < route.length else base_s
         end_s = min(base_s, max(nose, vehicle.s - 1.0))
         if state.instant.halt_s is not None:
             end_s = min(end_s, state.instant.halt_s)
@@ -276,7 +269,7 @@ class VehicleCore:
             return False
         decel = self._config.brake_mps2 * SERVICE_DECEL_SHARE
         stop = pose.speed * pose.speed / (2 * decel) + pose.speed * self._config.drive_dead_s
-        needed = vehicle.s + self._entry.front_m + (stop + LEASE_MARGIN_M if pose.speed > 0.05 else 0.0)
+        needed = vehicle.s + self._entry.front_m + stop
         length = self._routes[self._lane(state)].length
         return reach_s >= min(needed, length) - 0.05
 

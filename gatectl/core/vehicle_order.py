@@ -7,6 +7,7 @@ An order that cannot be carried out is refused with an error in the state and ch
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
@@ -16,7 +17,7 @@ from gatectl.model.site import Limits, Site
 
 LOAD_AGREES_NS = 1_000_000_000
 ERRORS_MAX = 8
-DRAWN_UP_M = 0.03  # above what the speed law leaves standing
+DRAWN_UP_M = 0.06  # above what the speed law leaves standing
 Status = Literal["WAITING", "INITIALIZING", "RUNNING", "PAUSED", "FINISHED", "FAILED"]
 
 
@@ -142,15 +143,13 @@ class OrderBook:
         if [e.sequence_id for e in edges] != list(range(first + 1, first + 2 * len(edges), 2)):
             return "edge sequence ids are not odd and continuous"
         released = [x.released for pair in zip(nodes[1:], edges, strict=True) for x in reversed(pair)]
-        if any(b and not a for a, b in zip(released, released[1:], strict=False)):
+        if any(b and not a for a, b in pairwise(released)):
             return "a released part follows one that is not"
         unknown = [n.node_id for n in nodes if n.node_id not in self.places]
         if unknown:
             return f"the site has no node {', '.join(unknown)}"
         places = [self.places[n.node_id] for n in nodes]
-        if len({p.lane for p in places}) > 1 or any(
-            b.at_m <= a.at_m for a, b in zip(places, places[1:], strict=False)
-        ):
+        if len({p.lane for p in places}) > 1 or any(b.at_m <= a.at_m for a, b in pairwise(places)):
             return "its nodes do not lie on one lane in driving direction"
         for action in (a for part in (*nodes, *edges) for a in part.actions):
             if action.action_type not in ("pick", "drop"):
@@ -187,10 +186,12 @@ class OrderBook:
 
     def blocking(self, state: OrderState) -> ActionProgress | None:
         """The action at the node reached that forbids driving, if any."""
+        if not self._started(state):
+            return None
         for action in state.actions:
-            if action.open and action.sequence_id <= state.last_sequence_id and self._started(state):
-                if action.action.blocking_type != "NONE":
-                    return action
+            here = action.sequence_id <= state.last_sequence_id
+            if here and action.open and action.action.blocking_type != "NONE":
+                return action
         return None
 
     def _started(self, state: OrderState) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,18 @@ from gatectl import core
 from gatectl.core.motion import Route, SiteFrame
 from gatectl.core.vehicle import VehicleCore
 from gatectl.core.vehicle_state import VehicleState
-from gatectl.model import Block, Cause, Direction, Kind, Layout, Quality, Snapshot, TagSpec, pack_quality, vda5050
+from gatectl.model import (
+    Block,
+    Cause,
+    Direction,
+    Kind,
+    Layout,
+    Quality,
+    Snapshot,
+    TagSpec,
+    pack_quality,
+    vda5050,
+)
 from gatectl.model.messages import (
     AnyMessage,
     Checkpoint,
@@ -37,14 +49,14 @@ DEMO = Path(__file__).parents[2] / "config" / "demo"
 PERIOD_NS = 20_000_000
 UTC_NS = 1_790_000_000_000_000_000
 GNSS = (
-    "latitude longitude height fix sigma_north sigma_east speed course heading correction_age satellites "
-    "epoch_utc epoch_age alive"
-).split()
+    *("latitude", "longitude", "height", "fix", "sigma_north", "sigma_east", "speed", "course"),
+    *("heading", "correction_age", "satellites", "epoch_utc", "epoch_age", "alive"),
+)
 MCU = (
-    "armed estop fault speed steer_angle yaw_rate brake_applied standstill load_present host_timeout clamped "
-    "battery alive"
-).split()
-COMMANDS = "enable steer accel brake reset_count".split()
+    *("armed", "estop", "fault", "speed", "steer_angle", "yaw_rate", "brake_applied", "standstill"),
+    *("load_present", "host_timeout", "clamped", "battery", "alive"),
+)
+COMMANDS = ("enable", "steer", "accel", "brake", "reset_count")
 
 
 def demo_site() -> Site:
@@ -138,7 +150,12 @@ class VehicleLoop:
     """Plant, sensors, drive controller and `VehicleCore`, scan by scan."""
 
     def __init__(
-        self, seed: int = 1, load_kg: float = 0.0, start_m: float = 21.0, lane: str = "east", vehicle: str = "1"
+        self,
+        seed: int = 1,
+        load_kg: float = 0.0,
+        start_m: float = 21.0,
+        lane: str = "east",
+        vehicle: str = "1",
     ) -> None:
         self.site = demo_site()
         self.node = demo_node(self.site, f"vehicle{vehicle}.toml")
@@ -207,7 +224,7 @@ class VehicleLoop:
                 start_node_id=a,
                 end_node_id=b,
             )
-            for i, (a, b) in enumerate(zip(names, names[1:], strict=False))
+            for i, (a, b) in enumerate(pairwise(names))
         )
         order = vda5050.Order(order_id="T1", order_update_id=update, nodes=nodes, edges=edges)
         self.facts += 1

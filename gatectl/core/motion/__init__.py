@@ -13,6 +13,7 @@ from gatectl.core.motion.profile import (
     SpeedState,
     braking_curve,
     braking_distance,
+    stopping_point,
 )
 from gatectl.core.motion.route import Projection, Route, RoutePoint, Stretches
 from gatectl.core.motion.track import Deviation, Tracker, TrackState
@@ -38,4 +39,5 @@ __all__ = [
     "Tracker",
     "braking_curve",
     "braking_distance",
+    "stopping_point",
 ]

@@ -25,6 +25,7 @@ STEER_RATE_SHARE = 0.5  # of what the actuator can: the rest is for the feedback
 SPEED_GAIN = 1.4  # 1/s
 CREEP_MPS = 0.05
 BRAKE_AT_M = 0.012
+FOLLOW_M = 0.05
 OBSERVER = 1.2  # rad/s
 DRAG_MAX_MPS2 = 0.3
 
@@ -38,13 +39,15 @@ class Limit(NamedTuple):
 
 class SpeedState(Struct):
     """accel m/s2: modelled at the wheels; sent: the commands inside the dead time, oldest first;
-    speed m/s, drag m/s2: of the observer; held: standing on the brake at the end of authority."""
+    speed m/s, drag m/s2: of the observer; held: on the brake; arrived: because the end of authority
+    was reached, so that the wandering of the estimate does not make the vehicle follow it."""
 
     accel: float = 0.0
     sent: list[float] = []
     speed: float = 0.0
     drag: float = 0.0
     held: bool = True
+    arrived: bool = False
 
 
 class SpeedLimits:
@@ -96,8 +99,16 @@ def braking_distance(speed: float, decel: float, jerk: float) -> float:
     fade = decel / jerk
     v0 = 0.5 * jerk * fade * fade
     if speed <= v0:
-        return jerk * (2 * max(0.0, speed) / jerk) ** 1.5 / 6
-    return jerk * fade**3 / 6 + (speed * speed - v0 * v0) / (2 * decel)
+        t = math.sqrt(2 * max(0.0, speed) / jerk)
+        return jerk * t * t * t / 6
+    return jerk * fade * fade * fade / 6 + (speed * speed - v0 * v0) / (2 * decel)
+
+
+def stopping_point(vehicle: VehicleConfig, s: float, speed: float) -> float:
+    """Where (m along the route) a gentle stop that is asked for now will end."""
+    speed = max(0.0, speed)
+    lag = vehicle.drive_dead_s + vehicle.drive_tau_s + vehicle.decel_max_mps2 / CHANGE_MPS3
+    return s + braking_distance(speed, vehicle.decel_max_mps2, JERK_MPS3) + speed * lag
 
 
 class SpeedCommand(NamedTuple):
@@ -116,8 +127,9 @@ class SpeedLaw:
         self._dead = max(1, round(vehicle.drive_dead_s / period_s))
         self._tau = vehicle.drive_tau_s
 
-    def hold(self, state: SpeedState, speed: float) -> SpeedCommand:
+    def hold(self, state: SpeedState, speed: float, arrived: bool = False) -> SpeedCommand:
         """Stop on the service brake and stay."""
+        state.arrived = arrived or (state.arrived and state.held)
         state.sent = []
         state.accel = 0.0
         state.speed = speed
@@ -136,9 +148,9 @@ class SpeedLaw:
     ) -> SpeedCommand:
         """One scan of driving towards end_s (m along the route). cap: extra speed limit m/s."""
         if state.held:
-            if end_s - s <= 2 * BRAKE_AT_M:
+            if end_s - s <= (FOLLOW_M if state.arrived else 2 * BRAKE_AT_M):
                 return self.hold(state, speed)
-            state.held = False
+            state.held = state.arrived = False
             state.sent = [0.0] * self._dead
             state.accel, state.speed = 0.0, speed
         elif not state.sent:
@@ -147,7 +159,7 @@ class SpeedLaw:
         ahead, v, a = self._after_dead_time(state, speed, dt)
         left = end_s - s - ahead
         if (left <= BRAKE_AT_M and v < 0.5) or end_s - s <= 0.0:
-            return self.hold(state, speed)
+            return self.hold(state, speed, arrived=True)
         wanted = self._aim(limits, s + ahead, left, cap, v, a)
         accel = min(self._v.accel_max_mps2, max(-self._v.decel_max_mps2 * 1.6, wanted))
         # Invert the drive's lag for the change that the jerk limit allows within a scan.
