@@ -18,13 +18,14 @@ _STEP_NS = 1_000_000_000
 _SETTLED_NS = 10_000_000_000
 
 
-def kernel_synchronised() -> bool:
-    """True when the kernel says that a time service disciplines the clock (adjtimex(2))."""
+def kernel_synchronised() -> str:
+    """Whether the kernel says that a time service disciplines the clock (adjtimex(2)): yes, no, or
+    `not told` (systemd's ProtectClock= forbids the question)."""
     buffer = ctypes.create_string_buffer(_TIMEX_SIZE)
     if ctypes.CDLL(None).adjtimex(buffer) < 0:
-        return False
+        return "not told"
     status = int.from_bytes(buffer.raw[_STATUS_OFFSET : _STATUS_OFFSET + 4], "little")
-    return not status & STA_UNSYNC
+    return "no" if status & STA_UNSYNC else "yes"
 
 
 class UtcWatch:
