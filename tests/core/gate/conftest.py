@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from drivers.crane.tags import TAGS as CRANE_TAGS
 from drivers.scale.tags import TAGS as SCALE_TAGS
-
 from gatectl.core import gate
 from gatectl.core.gate_state import GateState
 from gatectl.core.traffic import BlockMap, LaneLine
@@ -155,7 +155,12 @@ class FakeVehicle:
             errors=(vda5050.Error(error_type="drive", error_level="FATAL"),) if self.errors else (),
             safety_state=vda5050.SafetyState(e_stop="NONE", field_violation=False),
             agv_position=vda5050.AgvPosition(
-                x=x, y=y, theta=yaw, map_id=SITE.map_id, position_initialized=True, deviation_range=self.deviation
+                x=x,
+                y=y,
+                theta=yaw,
+                map_id=SITE.map_id,
+                position_initialized=True,
+                deviation_range=self.deviation,
             ),
             velocity=vda5050.Velocity(vx=self.speed),
         )
@@ -190,7 +195,9 @@ class FakePlc:
         )
 
     def tags(self) -> dict[str, float]:
-        landed = min(abs(self.hoist - h) for h in (self.config.yard_height_m, self.config.vehicle_height_m)) < 0.01
+        landed = (
+            min(abs(self.hoist - h) for h in (self.config.yard_height_m, self.config.vehicle_height_m)) < 0.01
+        )
         return {
             "alive": float(self.alive), "mode": 2.0, "estop": 0.0, "fault": 0.0, "hoist_height": self.hoist,
             "hoist_speed": 0.0, "trolley_position": self.trolley, "trolley_speed": 0.0,
@@ -227,7 +234,9 @@ class FakePlc:
         elif kind == 3:
             self.locked = True
             vehicle = self._below()
-            self.attached = (vehicle.box if vehicle else self.yard.pop()) if not self.attached else self.attached
+            self.attached = (
+                (vehicle.box if vehicle else self.yard.pop()) if not self.attached else self.attached
+            )
             if vehicle:
                 vehicle.box, vehicle.load_kg = "", 0.0
         elif kind == 4:
@@ -320,7 +329,9 @@ class GateRig:
         for device, plc in self.plcs.items():
             self.values |= {f"{device}.{k}": v for k, v in plc.tags().items()}
         for node in (n for n in SITE.node if n.scale):
-            here = [v for v in self.fleet.values() if v.entry.lane == node.lane and abs(v.s - node.at_m) < 0.5]
+            here = [
+                v for v in self.fleet.values() if v.entry.lane == node.lane and abs(v.s - node.at_m) < 0.5
+            ]
             gross = sum(v.entry.tare_kg + v.load_kg for v in here)
             self.values |= {f"{node.scale}.alive": 1.0, f"{node.scale}.gross": gross}
             self.values |= {f"{node.scale}.stable": float(self.stable)}
@@ -370,7 +381,10 @@ class GateRig:
             if self.scan_no % 4 == 0 and not vehicle.muted:
                 self.inbox.append(vehicle.report(self.utc, self.scan_no))
         for device, plc in self.plcs.items():
-            plc.step({t: self.commands.get(f"{device}.{t}", 0.0) for t in ("job", "job_seq", "target", "enable")}, self.now)
+            plc.step(
+                {t: self.commands.get(f"{device}.{t}", 0.0) for t in ("job", "job_seq", "target", "enable")},
+                self.now,
+            )
         self._equipment()
         inputs = ScanInputs(
             scan_no=self.scan_no, now_mono_ns=self.now, now_utc_ns=self.utc, utc_ok=True, missed=0,
