@@ -50,8 +50,8 @@ class Ack(Frame, frozen=True, array_like=True):
 
 
 class Hello(Frame, frozen=True, array_like=True):
-    """A process is up. From scan to north: what do I begin with? From recorder to scan: a key frame,
-    please."""
+    """A process is up. From scan to north: what do I begin with, what is undelivered? From north to
+    scan: say hello to me. From recorder to scan: a key frame, please."""
 
     name: str
     instance: str

@@ -40,6 +40,7 @@ from gatectl.runtime.link import (
 Serve = Callable[[Node, NorthPort], Awaitable[None]]
 
 _PUMP_PERIOD_S = 0.02
+_HELLO_PERIOD_NS = 200_000_000
 _OFFLINE_LIMIT_S = 4.0
 _DELIVERIES_MAX = 1_000_000
 _LEVELS = {"debug": logging.DEBUG, "warning": logging.WARNING, "error": logging.ERROR}
@@ -56,6 +57,7 @@ class Port:
         self._image = image
         self._receiver = ReliableReceiver()
         self._scan_instance = ""
+        self._next_hello_ns = 0
         self._deliveries = self._new_deliveries()
         self._inbound: dict[str, bytes] = {}  # to be sent
         self._newest: dict[str, bytes] = {}  # of each kind and sender, for a scan process that starts anew
@@ -139,7 +141,12 @@ class Port:
 
     def pump(self) -> None:
         """Send what is due to the scan process."""
-        self._deliveries.pump(clock.mono_ns())
+        now_ns = clock.mono_ns()
+        if not self._scan_instance and now_ns >= self._next_hello_ns:
+            # A scan process that has been up for long does not say hello by itself to a new north.
+            self._next_hello_ns = now_ns + _HELLO_PERIOD_NS
+            self._child.endpoint.send(self._child.places.scan, encode(Hello("north", new_instance())))
+        self._deliveries.pump(now_ns)
         for key in list(self._inbound):
             if not self._child.endpoint.send(self._child.places.scan, self._inbound[key]):
                 break

@@ -147,6 +147,8 @@ class ScanLink:
             case Recovery(instance, recovered):
                 if instance == self.instance and self.recovered is None:
                     self.recovered = recovered
+            case Hello(name="north"):  # a new one: it then delivers again what was not consumed
+                self.hello()
             case Hello(name="recorder"):
                 self.keyframe_wanted = True
             case _:

@@ -98,7 +98,11 @@ def test_a_device_without_commands_never_has_fresh_ones(image: Image) -> None:
 
 def test_undeclared_tags_are_the_drivers_mistake(image: Image) -> None:
     port = make_port(image)
-    for wrong in (lambda: port.put("valve", 1.0), lambda: port.put("leve", 1.0), lambda: port.command("level")):
+    for wrong in (
+        lambda: port.put("valve", 1.0),
+        lambda: port.put("leve", 1.0),
+        lambda: port.command("level"),
+    ):
         with pytest.raises(DeviceError, match="does not declare"):
             wrong()
 
