@@ -121,7 +121,9 @@ class Port:
 
     def log(self, level: str, text: str) -> None:
         """level: debug, info, warning, error."""
-        self._log.log(_LEVELS.get(level, logging.INFO), "%s: %s", self.name, text)
+        if not text.startswith(f"{self.name}: "):  # an error's text names its device already
+            text = f"{self.name}: {text}"
+        self._log.log(_LEVELS.get(level, logging.INFO), "%s", text)
 
     def _unknown(self, tag: str, direction: str) -> DeviceError:
         return DeviceError(

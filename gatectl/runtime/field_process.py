@@ -184,9 +184,8 @@ class FieldProcess:
             if result is True:
                 self._child.log.info("%s: safe, closed", device.name)
             else:
-                self._child.log.error(
-                    "%s: could not be told to be safe (%s); its own time-out stops it", device.name, result
-                )
+                how = f" ({result})" if isinstance(result, BaseException) else ""
+                self._child.log.error("%s: not confirmed safe; its own time-out stops it%s", device.name, how)
         self._facts.pump(mono_ns())
         if len(self._facts):
             self._child.log.error("%d facts were not journaled before the stop", len(self._facts))

@@ -15,6 +15,9 @@ from gatectl.runtime.child import SUPERVISOR_ENV
 from gatectl.runtime.link import Beat
 from gatectl.runtime.logbook import ChildLog
 
+# Numeric libraries start a thread per core, which nothing here needs and which disturbs the scan.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
 
 class Timing(Struct, frozen=True, kw_only=True):
     """The supervisor's patience, s. start: until a process's first heartbeat; hang: without one."""
@@ -63,7 +66,7 @@ class Member:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                env=os.environ | {SUPERVISOR_ENV: str(os.getpid())},
+                env=os.environ | _ONE_THREAD | {SUPERVISOR_ENV: str(os.getpid())},
                 start_new_session=True,  # a Ctrl-C goes to the supervisor alone
                 pass_fds=(lock_fd,),
             )
