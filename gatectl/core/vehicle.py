@@ -19,11 +19,11 @@ from gatectl.core.motion import (
     SpeedCommand,
     SpeedLaw,
     SpeedLimits,
-    Stretches,
     Tracker,
     stopping_point,
 )
 from gatectl.core.safety import EffectResult, Matrix
+from gatectl.core.vehicle_authority import Ground
 from gatectl.core.vehicle_inputs import MCU_COMMANDS, InputReader, Readings, require_tags
 from gatectl.core.vehicle_operator import Outbox, obey
 from gatectl.core.vehicle_order import OrderBook, Place, Standing
@@ -47,8 +47,6 @@ CHECKPOINT_KEY = "vehicle"
 DRIVE = "drive"
 REPORT_MOVING_NS, REPORT_STANDING_NS, REPORT_GAP_NS = 500_000_000, 1_000_000_000, 100_000_000
 STATUS_NS = 1_000_000_000
-LEASE_MARGIN_M = 0.5
-SERVICE_DECEL_SHARE = 0.8  # of the brake: what a stop within the lease is reckoned with
 
 
 class VehicleCore:
@@ -79,10 +77,7 @@ class VehicleCore:
         self._localiser = Localiser(config.antenna, config.slip_coeff, config.wheelbase_m)
         self._routes = {lane.id: Route(lane.id, lane.points) for lane in node.site.lanes}
         self._limits = {k: SpeedLimits(r, site.limits, config) for k, r in self._routes.items()}
-        self._blocks = {
-            lane: Stretches([(s.from_m, s.to_m, b.id) for b in site.block for s in b.spans if s.lane == lane])
-            for lane in self._routes
-        }
+        self._ground = Ground(node.site, self._routes, config, entry)
         self._book = OrderBook(node.site)
         self._matrix = Matrix(node.site.interlocks, "vehicle", site.limits)
         self._tracker = Tracker(config, period_s)
@@ -116,22 +111,34 @@ class VehicleCore:
         vehicle = self._standing(pose, deviation, readings, inputs)
         reset = self._receive(state, vehicle, pose, out)
         self._progress(state, vehicle, out)
-        base_s, reach_s, end_s = self._authority(state, vehicle)
-        lease_valid = self._lease_valid(state, vehicle, pose, reach_s, inputs)
+        lane = self._lane(state)
+        base_s, reach_s, end_s = self._ground.authority(state, self._book, lane, vehicle.s)
+        leased = self._ground.covered(
+            state.lease,
+            lane,
+            vehicle.s,
+            pose.speed,
+            reach_s=reach_s,
+            alive=pose.known and lease.alive(state.lease, inputs.now_utc_ns, inputs.utc_ok),
+        )
         core = vehicle_tags.values(
             pose,
             deviation,
             speed_target=0.0,
             stop_distance=max(0.0, end_s - vehicle.s) if end_s is not None else 0.0,
-            lease_valid=lease_valid,
+            lease_valid=leased,
             action_running=self._book.blocking(state.order) is not None,
             paused=state.instant.paused,
             reset_owed=state.reset_owed,
             driving=state.report.driving,
             loaded=readings.loaded,
         )
-        drive = self._permit(state, inputs, readings, core, reset, out)
-        command = self._profile(state, drive, pose, vehicle, end_s, dt)
+        running = frozenset((DRIVE,)) if state.running and readings.armed else frozenset[str]()
+        drive = self._permit(state, inputs, core, running, reset)
+        if reset:
+            self._judge_reset(state, drive, out)
+        command = self._profile(state, pose, vehicle.s, end_s if drive.allowed else None, dt)
+        state.running = drive.allowed and not command.brake
         steer = self._steer(state, pose, readings, dt)
         moving = readings.motion.wheel > 0.02 or not command.brake
         core[0][vehicle_tags.INDEX["speed_target"]] = command.target
@@ -167,7 +174,7 @@ class VehicleCore:
                     severity="alarm" if pose.jump_m > self._site.limits.alert_limit_m else "warning",
                     subject=self._config.serial,
                     code="position_taken_over",
-                    text=f"GNSS and odometry disagreed; the position moved by {pose.jump_m:.2f} m at standstill",
+                    text=f"GNSS and odometry disagreed; standing, the position moved by {pose.jump_m:.2f} m",
                     remedy="check that the vehicle stands where it is shown, then reset if one is owed",
                     at_utc_ns=out.now_utc_ns,
                 )
@@ -245,44 +252,17 @@ class VehicleCore:
             VehicleCheckpoint(state.order, state.instant.paused, state.lease.epoch, state.lease.sequence),
         )
 
-    # ---- how far may we go --------------------------------------------------------------------
-
-    def _authority(self, state: VehicleState, vehicle: Standing) -> tuple[float | None, float, float | None]:
-        """m along the lane: end of the base, of the leased ground, of the authority that follows."""
-        lane = self._lane(state)
-        route = self._routes[lane]
-        reach_s = lease.reach(state.lease, self._blocks[lane], vehicle.s, route.length)
-        base_s = self._book.end_of_authority(state.order)
-        if base_s is None:
-            return None, reach_s, None
-        # The vehicle's nose must stay on leased ground; at the lane's end there is none beyond.
-        nose = reach_s - self._entry.front_m - LEASE_MARGIN_M if reach_s < route.length else base_s
-        end_s = min(base_s, max(nose, vehicle.s - 1.0))
-        if state.instant.halt_s is not None:
-            end_s = min(end_s, state.instant.halt_s)
-        return base_s, reach_s, end_s
-
-    def _lease_valid(
-        self, state: VehicleState, vehicle: Standing, pose: Estimate, reach_s: float, inputs: ScanInputs
-    ) -> bool:
-        if not pose.known or not lease.alive(state.lease, inputs.now_utc_ns, inputs.utc_ok):
-            return False
-        decel = self._config.brake_mps2 * SERVICE_DECEL_SHARE
-        stop = pose.speed * pose.speed / (2 * decel) + pose.speed * self._config.drive_dead_s
-        needed = vehicle.s + self._entry.front_m + stop
-        length = self._routes[self._lane(state)].length
-        return reach_s >= min(needed, length) - 0.05
+    # ---- may we ------------------------------------------------------------------------------
 
     def _permit(
         self,
         state: VehicleState,
         inputs: ScanInputs,
-        readings: Readings,
         core: tuple[list[float], bytes],
+        running: frozenset[str],
         reset: bool,
-        out: Outbox,
     ) -> EffectResult:
-        """The safety matrix; a reset that leaves no trip clears what is owed and arms the controller."""
+        """The safety matrix over this scan's tags."""
         index, stale, snapshot = self._layout.index, self._layout.stale_after_ns, inputs.snapshot
         values, qualities = core
 
@@ -294,35 +274,27 @@ class VehicleCore:
             i = index[name]
             return snapshot.sample(i, stale[i], inputs.now_mono_ns)
 
-        running = frozenset((DRIVE,)) if state.running and readings.armed else frozenset()
         results = self._matrix.evaluate(state.matrix, read, inputs.now_mono_ns, reset, running)
-        drive = next(r for r in results if r.effect == DRIVE)
-        if reset:
-            if not drive.tripped:
-                state.reset_owed = False
-                state.resets += 1
-            out.answer_resets(tuple(r.text for r in drive.reasons) if drive.tripped else ())
-        return drive
+        return next(r for r in results if r.effect == DRIVE)
+
+    def _judge_reset(self, state: VehicleState, drive: EffectResult, out: Outbox) -> None:
+        """A reset that leaves no trip clears what is owed and arms the controller."""
+        if not drive.tripped:
+            state.reset_owed = False
+            state.resets += 1
+        out.answer_resets(tuple(r.text for r in drive.reasons) if drive.tripped else ())
 
     # ---- move ---------------------------------------------------------------------------------
 
     def _profile(
-        self,
-        state: VehicleState,
-        drive: EffectResult,
-        pose: Estimate,
-        vehicle: Standing,
-        end_s: float | None,
-        dt: float,
+        self, state: VehicleState, pose: Estimate, s: float, end_s: float | None, dt: float
     ) -> SpeedCommand:
-        if not drive.allowed or end_s is None or not pose.known:
-            command = self._speed.hold(state.speed, pose.speed)
-        else:
-            limits = self._limits[self._lane(state)]
-            cap = self._book.speed_cap(state.order, vehicle.s, self._config.decel_max_mps2)
-            command = self._speed.step(state.speed, limits, vehicle.s, end_s, cap, pose.speed, dt)
-        state.running = drive.allowed and not command.brake
-        return command
+        """Towards end_s; to a stop on the brake without one."""
+        if end_s is None or not pose.known:
+            return self._speed.hold(state.speed, pose.speed)
+        limits = self._limits[self._lane(state)]
+        cap = self._book.speed_cap(state.order, s, self._config.decel_max_mps2)
+        return self._speed.step(state.speed, limits, s, end_s=end_s, cap=cap, speed=pose.speed, dt=dt)
 
     def _steer(self, state: VehicleState, pose: Estimate, readings: Readings, dt: float) -> float:
         if not pose.known:

@@ -37,7 +37,7 @@ MCU_TAGS = (
 MCU_COMMANDS = ("enable", "steer", "accel", "brake", "reset_count")
 UNKNOWN_AGE_S = 5.0  # a receiver that does not tell the age of its corrections
 UNKNOWN_EPOCH_AGE_S = 0.1
-STILL_MPS = 0.02
+STILL_MPS = 0.05  # the controller's own word for standstill decides; this only contradicts it
 FIXED, FLOAT = 4.0, 5.0
 
 

@@ -47,7 +47,7 @@ def move(x: list[float], wheel: float, rate: float, dt: float) -> list[float]:
 
 
 def predict(
-    x: list[float], p: list[float], wheel: float, gyro: float, gyro_ok: bool, dt: float
+    x: list[float], p: list[float], dt: float, *, wheel: float, gyro: float, gyro_ok: bool
 ) -> tuple[list[float], list[float]]:
     """One step: gyro rad/s as measured, or (gyro_ok False) the yaw rate that the steering implies."""
     bias, scale, slip = x[BIAS], x[SCALE], x[SLIP]
@@ -105,7 +105,7 @@ def predict(
 
 
 def update(
-    x: list[float], p: list[float], axis: int, arm: float, error: float, variance: float
+    x: list[float], p: list[float], axis: int, error: float, variance: float, *, arm: float = 0.0
 ) -> tuple[list[float], list[float]]:
     """One scalar measurement of `x[axis] + arm * yaw`: error = measured - expected."""
     if arm:

@@ -190,15 +190,15 @@ class Localiser:
         xx, yy = xx + vx, yy + vy
         if ex * ex * yy - 2 * ex * ey * xy + ey * ey * xx > GATE_POSITION * (xx * yy - xy * xy):
             return None
-        x, p = ekf.update(x, p, ekf.X, arm_x, ex, vx)
+        x, p = ekf.update(x, p, ekf.X, ex, vx, arm=arm_x)
         _, ey, _, arm_y = self._innovation(x, fix)
-        x, p = ekf.update(x, p, ekf.Y, arm_y, ey, vy)
+        x, p = ekf.update(x, p, ekf.Y, ey, vy, arm=arm_y)
         if fix.yaw is not None:
             turn = math.remainder(fix.yaw - x[ekf.YAW], math.tau)
             variance = HEADING_SIGMA_RAD**2
             # A refused heading alone does not spoil the position: the gyro carries on.
             if turn * turn <= GATE_HEADING * (p[ekf.DIAGONAL[ekf.YAW]] + variance):
-                x, p = ekf.update(x, p, ekf.YAW, 0.0, turn, variance)
+                x, p = ekf.update(x, p, ekf.YAW, turn, variance)
         return x, p
 
     def _innovation(self, x: list[float], fix: GnssFix) -> tuple[float, float, float, float]:
@@ -296,8 +296,8 @@ def _carry(x: list[float], p: list[float], motion: Motion, span_ns: int) -> tupl
     """Predict by span_ns; a standing vehicle does not turn, so its gyro shows its bias."""
     dt = span_ns * 1e-9
     if not motion.standing:
-        return ekf.predict(x, p, motion.wheel, motion.gyro, motion.gyro_ok, dt)
-    x, p = ekf.predict(x, p, 0.0, 0.0, False, dt)
+        return ekf.predict(x, p, dt, wheel=motion.wheel, gyro=motion.gyro, gyro_ok=motion.gyro_ok)
+    x, p = ekf.predict(x, p, dt, wheel=0.0, gyro=0.0, gyro_ok=False)
     if motion.gyro_ok:
-        x, p = ekf.update(x, p, ekf.BIAS, 0.0, motion.gyro - x[ekf.BIAS], STAND_BIAS_VARIANCE)
+        x, p = ekf.update(x, p, ekf.BIAS, motion.gyro - x[ekf.BIAS], STAND_BIAS_VARIANCE)
     return x, p

@@ -141,6 +141,7 @@ class SpeedLaw:
         state: SpeedState,
         limits: SpeedLimits,
         s: float,
+        *,
         end_s: float,
         cap: float,
         speed: float,
@@ -160,7 +161,9 @@ class SpeedLaw:
         left = end_s - s - ahead
         if (left <= BRAKE_AT_M and v < 0.5) or end_s - s <= 0.0:
             return self.hold(state, speed, arrived=True)
-        wanted = self._aim(limits, s + ahead, left, cap, v, a)
+        wanted = min(
+            self._to_stop(left, v, a), self._to_limit(limits, s + ahead, v, a), SPEED_GAIN * (cap - v)
+        )
         accel = min(self._v.accel_max_mps2, max(-self._v.decel_max_mps2 * 1.6, wanted))
         # Invert the drive's lag for the change that the jerk limit allows within a scan.
         change = max(-CHANGE_MPS3, min(CHANGE_MPS3, (accel - a) / (2 * dt)))
@@ -172,23 +175,20 @@ class SpeedLaw:
         )
         return SpeedCommand(command, False, target)
 
-    def _aim(self, limits: SpeedLimits, s: float, left: float, cap: float, v: float, a: float) -> float:
-        """Acceleration wanted at the predicted state: along the lowest of the three limits."""
+    def _to_stop(self, left: float, v: float, a: float) -> float:
+        """Acceleration (m/s2) that follows the braking curve, `left` m before its end."""
         decel = self._v.decel_max_mps2
-        stop = braking_curve(left, decel, JERK_MPS3)
+        curve = braking_curve(left, decel, JERK_MPS3)
         # Deceleration takes time to build up; look that far ahead on the curve.
-        build = max(0.0, a - stop.accel) / CHANGE_MPS3
-        stop = braking_curve(left - 0.5 * v * build, decel, JERK_MPS3)
-        lane = limits.at(s)
-        build = max(0.0, a - lane.accel) / CHANGE_MPS3
+        build = max(0.0, a - curve.accel) / CHANGE_MPS3
+        curve = braking_curve(left - 0.5 * v * build, decel, JERK_MPS3)
+        return (curve.accel if v > CREEP_MPS else 0.0) + SPEED_GAIN * (max(curve.speed, CREEP_MPS) - v)
+
+    def _to_limit(self, limits: SpeedLimits, s: float, v: float, a: float) -> float:
+        """The same for the limits of the lane."""
+        build = max(0.0, a - limits.at(s).accel) / CHANGE_MPS3
         lane = limits.at(s + 0.5 * v * (build + 0.3))
-        creep = max(stop.speed, CREEP_MPS)
-        options = (
-            (creep, stop.accel if v > CREEP_MPS else 0.0),
-            (lane.speed, lane.accel),
-            (cap, 0.0),
-        )
-        return min(ff + SPEED_GAIN * (target - v) for target, ff in options)
+        return lane.accel + SPEED_GAIN * (lane.speed - v)
 
     def _observe(self, state: SpeedState, speed: float, dt: float) -> None:
         """Follow the measured speed; what the modelled acceleration does not explain is drag."""

@@ -77,8 +77,8 @@ class Tracker:
             self._learn(state, pose, measured, dt)
             # The sensor corrects the model of the actuator, which must not drift from it.
             state.angle += 0.3 * (measured + state.offset - state.angle)
-        x, y, yaw, angle = self._after_dead_time(state, pose, dt)
-        wanted = self._wanted(state, route, x, y, yaw, pose)
+        place, angle = self._after_dead_time(state, pose, dt)
+        wanted = self._wanted(state.s, route, place, pose)
         wanted = max(-self._max, min(self._max, wanted))
         limit = self._rate * (dt + self._tau)
         wanted = max(angle - limit, min(angle + limit, wanted))
@@ -89,10 +89,11 @@ class Tracker:
         return state.command
 
     def _wanted(
-        self, state: TrackState, route: Route, x: float, y: float, yaw: float, pose: Estimate
+        self, near_s: float, route: Route, place: tuple[float, float, float], pose: Estimate
     ) -> float:
-        v = pose.speed
-        near = route.project(x, y, state.s + v * self._reach)
+        """The road-wheel angle (rad) for this place (x, y, yaw)."""
+        v, (x, y, yaw) = pose.speed, place
+        near = route.project(x, y, near_s + v * self._reach)
         here = route.at(near.s)
         ahead = route.at(near.s + v * self._tau)
         slip = pose.slip * v * v
@@ -106,8 +107,8 @@ class Tracker:
 
     def _after_dead_time(
         self, state: TrackState, pose: Estimate, dt: float
-    ) -> tuple[float, float, float, float]:
-        """The pose (x, y, yaw) and actuator angle once the commands already sent have acted."""
+    ) -> tuple[tuple[float, float, float], float]:
+        """The place (x, y, yaw) and actuator angle once the commands already sent have acted."""
         x, y, yaw, angle, v = pose.x, pose.y, pose.yaw, state.angle, pose.speed
         k = min(1.0, dt / self._tau)
         limit, step, slip = self._rate * dt, v * dt, pose.slip * v
@@ -118,7 +119,7 @@ class Tracker:
             x += step * math.cos(course)
             y += step * math.sin(course)
             yaw += rate * dt
-        return x, y, yaw, angle
+        return (x, y, yaw), angle
 
     def _learn(self, state: TrackState, pose: Estimate, measured: float, dt: float) -> None:
         if pose.speed < OFFSET_SPEED_MPS:
