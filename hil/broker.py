@@ -40,6 +40,17 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
+def is_free(port: int) -> bool:
+    """True if nobody listens there (connections that are still closing do not count)."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
 class Broker:
     """One broker on the loopback. `port` is 0 until it was started and stays the same after that."""
 
@@ -64,6 +75,8 @@ class Broker:
         if self._process is not None:
             raise UsageError("the broker runs already", "stop it first")
         self.port = port or self.port or free_port()
+        if not is_free(self.port):
+            raise DeviceError(f"port {self.port} is taken", "choose another", where=f"{self.kind} broker")
         self._process = self._spawn()
         try:
             async with asyncio.timeout(READY_S):
@@ -78,7 +91,7 @@ class Broker:
             await self.kill()
             raise DeviceError(
                 f"does not come up (exit code {code})",
-                "see whether its port is taken",
+                "run it by hand to see why",
                 where=f"{self.kind} broker",
             )
         return self.port
@@ -163,7 +176,8 @@ def mosquitto_config(port: int) -> str:
         key = line.split(" ", 1)[0]
         if key not in dropped:
             lines.append(replaced.get(key, line))
-    return "\n".join(lines) + "\n"
+    # Changing its user would make the kernel forget the parent-death signal.
+    return "\n".join([*lines, "user root"]) + "\n"
 
 
 async def serve(port: int) -> None:

@@ -71,11 +71,17 @@ class Party:
         return f"{self.name}-{self._birth}-{self._count}"
 
     async def send(
-        self, topic: str, message: dict[str, Any], *, node: str = "", timeout_s: float = RECEIPT_S
+        self,
+        topic: str,
+        message: dict[str, Any],
+        *,
+        node: str = "",
+        several: bool = False,
+        timeout_s: float = RECEIPT_S,
     ) -> ReceiptMessage:
-        """Send until a receipt comes; with several (several nodes answered) an accepting one counts.
-
-        node: wait for this node's receipt. Raises DeviceError when none comes in time.
+        """Send until a receipt comes. node: that node's receipt; several: several nodes may answer,
+        and one that accepts counts for more than one that refuses. Raises DeviceError when no
+        receipt comes in time.
         """
         if self._task is None:
             raise UsageError(f"{self.name} is not started", "await start() first")
@@ -85,7 +91,7 @@ class Party:
                 while True:
                     await self._link.up.wait()
                     self._link.publish(publication)
-                    receipt = await self._answer(str(message.get("id", "")), node)
+                    receipt = await self._answer(str(message.get("id", "")), node, several)
                     if receipt is not None:
                         return receipt
         except TimeoutError:
@@ -102,14 +108,14 @@ class Party:
         if ack is not None:
             await ack
 
-    async def _answer(self, correlation: str, node: str) -> ReceiptMessage | None:
+    async def _answer(self, correlation: str, node: str, several: bool) -> ReceiptMessage | None:
         """The receipt, or None after RESEND_S; a refusal waits in case another node accepts."""
         end = time.monotonic() + RESEND_S
         while True:
             self._arrived.clear()
             found = [r for r in self.receipts if r.correlation == correlation and node in ("", r.node)]
             for receipt in found:
-                if receipt.result == "accepted" or (node and receipt.result == "refused"):
+                if receipt.result == "accepted" or (receipt.result == "refused" and not several):
                     return receipt
             left_s = end - time.monotonic()
             if left_s <= 0:
@@ -218,7 +224,7 @@ class Operator(Party):
             "value": value,
             "issued_at": iso_ms(time.time_ns()),
         }
-        return await self.send(self.topics.command, message, node=node, timeout_s=timeout_s)
+        return await self.send(self.topics.command, message, node=node, several=not node, timeout_s=timeout_s)
 
 
 class Shipper(Party):

@@ -12,7 +12,7 @@ import contextlib
 from collections import deque
 from typing import NamedTuple, Protocol
 
-from gatectl.model.errors import DeviceError, UsageError
+from gatectl.model.errors import DeviceError, JournalError, UsageError
 from gatectl.model.messages import AnyMessage
 from gatectl.model.ports import NorthPort
 from gatectl.north.link import Link
@@ -20,6 +20,7 @@ from gatectl.north.session import Publication
 
 IN_FLIGHT_MAX = 50
 WAITING_MAX = 5000
+RETRY_S = 1.0
 
 
 class Sender(Protocol):
@@ -143,5 +144,11 @@ class Outbox:
             self._quiet.set()
 
     def _done(self, item: Item) -> None:
-        self._port.published(item.entry)
+        """Note it in the journal; one that cannot be written is asked again."""
+        try:
+            self._port.published(item.entry)
+        except JournalError as error:
+            self._port.log("error", f"entry {item.entry} is published but not noted: {error.text()}")
+            asyncio.get_running_loop().call_later(RETRY_S, self._done, item)
+            return
         self._here.discard(item.entry)

@@ -40,6 +40,10 @@ async def serve(node: Node, port: NorthPort) -> None:
             port.log("warning", f"{message.topic}: refused: {problem.text()}")
             session.acknowledge(message)
             role.refused(message, problem)
+        except Exception as error:
+            # An exception that leaves the client library's callback would spoil its packet reader
+            # and with it every later message. Not acknowledged: our mistake, not the sender's.
+            port.log("error", f"{message.topic}: mistake in gatectl: {type(error).__name__}: {error}")
         if isinstance(role, GateRole) and role.take_settled():
             outbox.kick()
 
