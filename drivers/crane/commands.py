@@ -4,8 +4,8 @@ Rules
 - The block always carries a heartbeat that counts; the PLC stops the crane when it stands still.
 - Nothing moves on old commands: while the scan's commands are not fresh or the PLC is not alive,
   `enable` is 0 and `job` is STOP, and the sequence number stays what it was.
-- A job is ordered by `job_seq` = PLC's echo + 1. Any other number (left over from before a restart
-  of the PLC or of ours) orders nothing: the echo is written in its place.
+- A job is ordered by `job_seq` = PLC's echo + 1. Any other number (0, or one left over from before a
+  restart of the PLC or of ours) orders nothing: then the number written last stays, or the echo.
 - `reset_count` is only ever passed on, so that an increase means what it says.
 """
 
@@ -54,7 +54,7 @@ class CommandBlock:
         seq = int(commands["job_seq"])
         if seq in (echo, next_seq(echo)):
             values.update(job_seq=seq, job=commands["job"], target=commands["target"])
-        else:
+        elif values["job_seq"] not in (echo, next_seq(echo)):
             values["job_seq"] = echo
         return values
 

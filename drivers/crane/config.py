@@ -25,7 +25,7 @@ class CraneDriverConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     base_dir: str = ""
     poll_ms: Annotated[float, Meta(ge=10, le=1000)] = 50.0
     heartbeat_ms: Annotated[float, Meta(ge=20, le=250)] = 100.0
-    timeout_ms: Annotated[float, Meta(ge=20, le=2000)] = 200.0
+    timeout_ms: Annotated[float, Meta(ge=20, le=2000)] = 250.0
     frozen_ms: Annotated[float, Meta(ge=100, le=2000)] = 500.0
     reconnect_max_ms: Annotated[float, Meta(ge=100, le=10000)] = 1000.0
 

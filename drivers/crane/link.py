@@ -8,6 +8,7 @@ transaction id, which pymodbus checks.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -60,7 +61,9 @@ class ModbusLink:
 
     async def open(self) -> None:
         """Connect. Raises DeviceError."""
-        if not await self._client.connect():
+        connected = await self._client.connect()
+        _still_wanted()
+        if not connected:
             raise DeviceError(
                 f"no connection within {self._timeout_s:g} s",
                 "check host, tcp_port, network and the PLC's supply",
@@ -106,6 +109,19 @@ class ModbusLink:
             raise DeviceError(
                 f"{what}: no answer within {self._timeout_s:g} s", "check network and PLC", where=self.where
             ) from error
+        finally:
+            _still_wanted()
         if answer.isError():
             raise RefusedError(answer.exception_code, what, self.where)
         return answer
+
+
+def _still_wanted() -> None:
+    """Raise CancelledError if the task was cancelled while it waited.
+
+    pymodbus waits with `asyncio.wait_for`, which before Python 3.12 forgets a cancellation that comes
+    together with the answer: without this a driver would go on for ever after it was told to end.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -166,6 +166,9 @@ def _check_commands(regs: RegisterMap) -> list[Found]:
                     "use a register",
                 )
             )
+    for point in (*regs.command, *regs.state):
+        if point.tag in ("job_seq", "job_echo") and point.type not in ("uint16", "uint32", "int32"):
+            found.append((point.tag, f"{point.type} does not hold 0 to 65535", "use uint16 in the PLC"))
     if regs.command and regs.command[-1].end - regs.command[0].address > WRITE_LIMIT:
         found.append(("command", "is too long for one write", f"use at most {WRITE_LIMIT} registers"))
     return found

@@ -117,10 +117,9 @@ class Session:
         self._judge_heartbeat()
         commands = self._commands()
         values = self._block.wanted(commands, self._echo, self._alive)
-        if commands is not None and self._alive and values["job_seq"] != commands["job_seq"]:
-            self._notes.once(
-                "seq", f"job_seq {commands['job_seq']:g} does not follow the echo {self._echo}: not written"
-            )
+        ordered = 0.0 if commands is None or not self._alive else commands["job_seq"]
+        if ordered not in (0.0, values["job_seq"]):
+            self._notes.once("seq", f"job_seq {ordered:g} does not follow the echo {self._echo}: not written")
         else:
             self._notes.withdraw("seq")
         return values

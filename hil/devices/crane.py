@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -43,7 +44,8 @@ class SimCrane:
     """A crane on the wire. The owner steps `plant`; this runs the PLC and answers Modbus.
 
     bad_registers: input registers that the PLC answers with exception 2 (for tests).
-    frames: (transaction id, function) of every request that arrived, oldest first.
+    forget_writes: the PLC confirms writes but does not take them (for tests). commands: the command
+    block as written last. frames: (transaction id, function) of the newest requests, oldest first.
     """
 
     faults: ClassVar[dict[str, str]] = {
@@ -62,9 +64,16 @@ class SimCrane:
         self.plant = plant
         self.plc = Plc(plant)
         self.bad_registers: set[int] = set()
-        self.frames: list[tuple[int, int]] = []
+        self.forget_writes = False
+        self.commands: dict[str, float] = {}
+        self.frames: deque[tuple[int, int]] = deque(maxlen=10_000)
         self._map = load_map(map_path)
-        self._commands = {p.address: p for p in self._map.command}
+        if any(p.function != "input" or p.end > REGISTERS for p in self._map.state):
+            raise UsageError(
+                f"{map_path}: this simulation holds its states in input registers 0 to {REGISTERS - 1}",
+                "use a map that does",
+                where=name,
+            )
         self._held: dict[str, float] | None = None
         self._random = random.Random(name)
         self._faults = Faults(name, _PARAMS)
@@ -153,6 +162,8 @@ class SimCrane:
             if self.bad_registers.intersection(range(address, address + count)):
                 return ExcCodes.ILLEGAL_ADDRESS
             self._fill(registers, start)
+        elif values is not None and self.forget_writes:
+            values[:] = registers[address - start : address - start + count]  # type: ignore[assignment]  # 16 only
         elif values is not None and "stuck" not in self._faults:
             self._written(address, [int(v) for v in values], registers, start)
         return None
@@ -177,7 +188,8 @@ class SimCrane:
         holding = list(registers)
         holding[address - start : address - start + len(written)] = written
         read = partial(self._command, holding, start)
-        self.plc.write({p.tag: read(p) for p in self._commands.values()}, asyncio.get_running_loop().time())
+        self.commands = {p.tag: read(p) for p in self._map.command}
+        self.plc.write(self.commands, asyncio.get_running_loop().time())
 
     def _command(self, holding: list[int], start: int, point: Point) -> float:
         return to_value(point, holding[point.address - start : point.end - start], self._map.order)

@@ -17,6 +17,7 @@ REACHED_M = 0.01
 STILL_MPS = 0.03
 BRAKING_SHARE = 0.8  # of the drive's acceleration, left for the speed profile
 SOFT_LANDING_S = 0.3
+TOUCH_MPS = 0.05  # from the landing pins' first contact until the load is down
 
 
 class Plc:
@@ -37,6 +38,7 @@ class Plc:
         self.refusal = Refusal.NONE
         self.job = Job.STOP
         self._target_m = 0.0
+        self._lowering = False
 
     def write(self, block: Mapping[str, float], now_s: float) -> None:
         """The controller has written the command block; it counts from the next cycle on.
@@ -131,6 +133,7 @@ class Plc:
         if self.job is Job.STOP:
             self.state = JobState.DONE
             return
+        self._lowering = self._target_m < self._plant.height_m
         refusal = hindrance or self._refusal()
         if refusal:
             self._end(refusal)
@@ -168,8 +171,11 @@ class Plc:
         way_m = self._target_m - plant.height_m
         if plant.overload and way_m > 0.0:
             self._end(Refusal.OVERLOAD)
-        elif way_m < 0.0 and plant.landed:
-            self._end(Refusal.NONE)
+        elif self._lowering and plant.landed:
+            if plant.touching:
+                self._end(Refusal.NONE)
+            else:
+                plant.hoist_set_mps = -TOUCH_MPS
         elif way_m < -REACHED_M and plant.touching:
             self._end(Refusal.NOT_SEATED)
         elif _reached(way_m, plant.hoist_mps):

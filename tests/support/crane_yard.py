@@ -48,7 +48,7 @@ class Ground:
 
 @dataclass
 class Yard:
-    """Everything of one crane. speed-up: the plant is stepped `factor` times per PLC cycle."""
+    """Everything of one crane."""
 
     ground: Ground
     plant: CranePlant
@@ -56,21 +56,57 @@ class Yard:
     driver: CraneDriver
     port: FakePort
 
+    tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
     async def up(self) -> None:
         """Wait until the PLC is alive."""
         await eventually(lambda: self.port.samples["alive"].value == 1.0, "crane alive")
 
-    async def job(self, job: Job, target_m: float = 0.0, within_s: float = 10.0) -> tuple[int, int]:
-        """Order a job as the core does and wait for its end: (job_state, job_refusal)."""
+    def plc_echo(self) -> int:
+        """Number of the last job that the PLC took."""
+        return self.device.plc.echo
+
+    def written(self, tag: str) -> float:
+        """What the PLC was told last."""
+        return self.device.commands.get(tag, 0.0)
+
+    async def begin(self, job: Job, target_m: float = 0.0, wait: bool = True) -> int:
+        """Order a job as the core does; returns its number. wait: until the PLC has taken it."""
         seq = int(self.port.value("job_echo")) + 1
         for tag, value in (("enable", 1.0), ("target", target_m), ("job", float(job)), ("job_seq", seq)):
             self.port.set_command(tag, value)
+        if wait:
+            await eventually(lambda: self.plc_echo() == seq, f"{job!r} taken")
+        return seq
+
+    async def job(self, job: Job, target_m: float = 0.0, within_s: float = 10.0) -> tuple[int, int]:
+        """Order a job and wait for its end: (job_state, job_refusal)."""
+        seq = await self.begin(job, target_m)
         await eventually(
-            lambda: self.port.value("job_echo") == seq and self.port.value("job_state") in (2.0, 3.0),
+            lambda: (
+                self.port.samples["job_echo"].value == seq
+                and self.port.samples["job_state"].value in (2.0, 3.0)
+            ),
             f"{job!r} to {target_m} to end",
             within_s,
         )
         return int(self.port.value("job_state")), int(self.port.value("job_refusal"))
+
+    def start_driver(self) -> None:
+        """Run the driver."""
+        self.tasks["driver"] = asyncio.create_task(self.driver.run())
+
+    async def stop_driver(self, close: bool = True) -> None:
+        """As if its process had died."""
+        await _cancel(self.tasks.pop("driver"))
+        if close:
+            await self.driver.close()
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 async def _steps(plant: CranePlant, factor: int) -> None:
@@ -84,7 +120,10 @@ async def _steps(plant: CranePlant, factor: int) -> None:
 async def crane_yard(
     factor: int = 1, map_path: Path = DEMO_MAP, run_driver: bool = True, **config: float
 ) -> AsyncIterator[Yard]:
-    """Running PLC and driver; everything is closed afterwards. config: of the driver."""
+    """Running PLC and driver; everything is closed afterwards.
+
+    factor: the plant runs so many times faster than real time. config: of the driver.
+    """
     ground = Ground()
     plant = CranePlant(site=ground, slots=SLOTS)
     device = SimCrane("crane", plant, map_path)
@@ -93,20 +132,19 @@ async def crane_yard(
     port = FakePort("crane", CraneDriver.tags(driver_config))
     driver = CraneDriver("crane", driver_config, port)
     await driver.configure()
-    tasks = [asyncio.create_task(device.run()), asyncio.create_task(_steps(plant, factor))]
+    yard = Yard(ground, plant, device, driver, port)
+    yard.tasks["device"] = asyncio.create_task(device.run())
+    yard.tasks["plant"] = asyncio.create_task(_steps(plant, factor))
     if run_driver:
-        tasks.append(asyncio.create_task(driver.run()))
+        yard.start_driver()
     try:
-        yield Yard(ground, plant, device, driver, port)
-        for task in tasks:
+        yield yard
+        for task in yard.tasks.values():
             if task.done():
                 task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        for task in yard.tasks.values():
+            await _cancel(task)
         await driver.close()
         await device.stop()
         await asyncio.sleep(0)
