@@ -7,12 +7,17 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from gatectl.runtime.link import Beat, Endpoint, encode
+from gatectl.model import GatectlError
+from gatectl.runtime.frames import Beat, encode
+from gatectl.runtime.link import Endpoint
 from gatectl.runtime.realtime import dead_man, die_with_parent
 
+EXIT_REFUSED = 1
+EXIT_FAILED = 70  # EX_SOFTWARE of sysexits.h
 SUPERVISOR_ENV = "GATECTL_SUPERVISOR_PID"
 BEAT_PERIOD_S = 0.5
 
@@ -63,6 +68,20 @@ def make_log(name: str) -> logging.Logger:
     log.propagate = False
     log.setLevel(logging.INFO)
     return log
+
+
+def run_child(child: Child, body: Callable[[], int]) -> int:
+    """Run a process's body; whatever it raises becomes one log line and an exit code."""
+    try:
+        return body()
+    except GatectlError as error:
+        child.log.error("%s", error.text())
+        return EXIT_REFUSED
+    except Exception:
+        child.log.exception("failed, ending")
+        return EXIT_FAILED
+    finally:
+        child.close()
 
 
 class Child:

@@ -14,12 +14,13 @@ from gatectl.model import Cause, DeviceError, GatectlError, Quality, UsageError
 from gatectl.model.device import Driver
 from gatectl.model.messages import Fact
 from gatectl.model.node import DeviceConfig, Node
-from gatectl.runtime.child import BEAT_PERIOD_S, Child, Places
+from gatectl.runtime.child import BEAT_PERIOD_S, Child, Places, run_child
 from gatectl.runtime.clock import mono_ns
 from gatectl.runtime.device_port import Port
+from gatectl.runtime.frames import Ack, decode, encode, new_instance
 from gatectl.runtime.image import Image
 from gatectl.runtime.layout import load_layout
-from gatectl.runtime.link import Ack, Endpoint, ReliableSender, decode, encode, new_instance
+from gatectl.runtime.link import Endpoint, ReliableSender
 from gatectl.runtime.plugins import device_config
 from gatectl.runtime.realtime import make_realtime
 
@@ -214,11 +215,9 @@ def run_field(node: Node, group: str) -> int:
     """The field process's main function. Returns the exit code."""
     places = Places(Path(node.config.paths.runtime_dir))
     child = Child(f"field-{group}", places, Endpoint(places.field(group)))
-    try:
+
+    def body() -> int:
         asyncio.run(FieldProcess(child, node, group).run())
-    except GatectlError as error:
-        child.log.error("%s", error.text())
-        return 1
-    finally:
-        child.close()
-    return 0
+        return 0
+
+    return run_child(child, body)

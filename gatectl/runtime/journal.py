@@ -20,8 +20,8 @@ import msgspec
 from gatectl.model import JournalError
 from gatectl.model.messages import AnyMessage, Checkpoint, Fact, Telemetry
 from gatectl.model.scan import Recovered
+from gatectl.runtime.frames import Batch
 from gatectl.runtime.journal_schema import GENESIS, TABLES, VERSION, digest_of, link
-from gatectl.runtime.link import Batch
 
 _message = msgspec.msgpack.Decoder(AnyMessage)
 _encode = msgspec.msgpack.Encoder().encode

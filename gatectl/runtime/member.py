@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from gatectl.runtime.child import SUPERVISOR_ENV
-from gatectl.runtime.link import Beat
+from gatectl.runtime.frames import Beat
 from gatectl.runtime.logbook import ChildLog
 
 # Numeric libraries start a thread per core, which nothing here needs and which disturbs the scan.

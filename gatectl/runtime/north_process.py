@@ -11,31 +11,29 @@ from pathlib import Path
 
 import msgspec
 
-from gatectl.model import GatectlError, JournalError, Layout, Snapshot
+from gatectl.model import JournalError, Layout, Snapshot
 from gatectl.model.messages import AnyMessage, Fact, Telemetry
 from gatectl.model.node import Node
 from gatectl.model.ports import NorthPort, Outgoing
 from gatectl.runtime import clock
-from gatectl.runtime.child import Child, Places
-from gatectl.runtime.image import Image
-from gatectl.runtime.journal import Entry, Journal
-from gatectl.runtime.layout import load_layout
-from gatectl.runtime.link import (
+from gatectl.runtime.child import Child, Places, run_child
+from gatectl.runtime.frames import (
     Ack,
     Batch,
     Data,
     Delivery,
-    Endpoint,
     Hello,
     Newest,
     Recovery,
-    ReliableReceiver,
-    ReliableSender,
     decode,
     encode,
     new_instance,
     telemetry_key,
 )
+from gatectl.runtime.image import Image
+from gatectl.runtime.journal import Entry, Journal
+from gatectl.runtime.layout import load_layout
+from gatectl.runtime.link import Endpoint, ReliableReceiver, ReliableSender
 
 Serve = Callable[[Node, NorthPort], Awaitable[None]]
 
@@ -235,6 +233,8 @@ async def _run(node: Node, child: Child, port: Port, serve: Serve) -> None:
         child.beat("serving", port.detail())
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _PUMP_PERIOD_S)
+    if not stop.is_set() and task.done() and not task.cancelled() and task.exception() is None:
+        child.log.error("the north side ended by itself")
     child.begin_stop()
     task.cancel()
     await asyncio.wait([task], timeout=_OFFLINE_LIMIT_S)
@@ -251,7 +251,8 @@ def run_north(node: Node, serve: Serve) -> int:
     cancelled and then says OFFLINE. Returns the exit code."""
     places = Places(Path(node.config.paths.runtime_dir))
     child = Child("north", places, Endpoint(places.north))
-    try:
+
+    def body() -> int:
         path = Path(node.config.paths.state_dir) / "journal.sqlite"
         journal = Journal(path, utc_ns=clock.utc_ns())
         try:
@@ -259,12 +260,6 @@ def run_north(node: Node, serve: Serve) -> int:
             asyncio.run(_run(node, child, Port(child, journal, image), serve))
         finally:
             journal.close()
-    except GatectlError as error:
-        child.log.error("%s", error.text())
-        return 1
-    except Exception:
-        child.log.exception("the north side failed, ending")
-        return 1
-    finally:
-        child.close()
-    return 0
+        return 0
+
+    return run_child(child, body)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import msgspec
 
-from gatectl.model import GatectlError, Layout
+from gatectl.model import Layout
 from gatectl.model.node import Node
-from gatectl.runtime.child import BEAT_PERIOD_S, Child, Places
+from gatectl.runtime.child import BEAT_PERIOD_S, Child, Places, run_child
+from gatectl.runtime.frames import Hello, Scanned, decode, encode, new_instance
 from gatectl.runtime.layout import load_layout
-from gatectl.runtime.link import Endpoint, Hello, Scanned, decode, encode, new_instance
+from gatectl.runtime.link import Endpoint
 from gatectl.runtime.recorder import Recorder
 
 
@@ -87,11 +88,9 @@ def run_recorder(node: Node) -> int:
     """The recorder process's main function. Returns the exit code."""
     places = Places(Path(node.config.paths.runtime_dir))
     child = Child("recorder", places, Endpoint(places.recorder))
-    try:
+
+    def body() -> int:
         asyncio.run(RecorderProcess(child, node, load_layout(places.layout)).run())
-    except GatectlError as error:
-        child.log.error("%s", error.text())
-        return 1
-    finally:
-        child.close()
-    return 0
+        return 0
+
+    return run_child(child, body)

@@ -10,23 +10,21 @@ import msgspec
 from gatectl.model.messages import AnyMessage, Fact, Status
 from gatectl.model.scan import Recovered
 from gatectl.runtime.child import Places
-from gatectl.runtime.link import (
+from gatectl.runtime.frames import (
     Ack,
     Batch,
     Data,
     Delivery,
-    Endpoint,
     Hello,
     Newest,
     Recovery,
-    ReliableReceiver,
-    ReliableSender,
     Scanned,
     decode,
     encode,
     new_instance,
     telemetry_key,
 )
+from gatectl.runtime.link import Endpoint, ReliableReceiver, ReliableSender
 
 # 10 s of a 50 Hz scan: a recorder that restarts misses nothing.
 _RECORDS_KEPT = 512

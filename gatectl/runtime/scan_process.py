@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gatectl.model import GatectlError, Layout
+from gatectl.model import Layout
 from gatectl.model.node import Node
 from gatectl.model.quality import GOOD_BYTE
 from gatectl.model.scan import Core, ScanInputs, ScanOutputs
 from gatectl.runtime import records
-from gatectl.runtime.child import Child, Places
+from gatectl.runtime.child import EXIT_FAILED, Child, Places, run_child
 from gatectl.runtime.clock import UtcWatch, kernel_synchronised, mono_ns, utc_ns
 from gatectl.runtime.image import Image
 from gatectl.runtime.layout import load_layout
@@ -28,7 +28,6 @@ from gatectl.runtime.scan_link import ScanLink
 
 BuildCore = Callable[[Node, Layout], Core[Any]]
 
-EXIT_CORE_FAILED = 70  # EX_SOFTWARE
 _KEYFRAME_PERIOD_NS = 10_000_000_000
 _COLLECT_PERIOD_NS = 5_000_000_000
 _HELLO_PERIOD_NS = 200_000_000
@@ -83,7 +82,7 @@ class ScanProcess:
         self._detail: dict[str, str | int | float | bool] = {}
 
     def run(self) -> int:
-        """Scan until told to stop. The exit code: 0, or EXIT_CORE_FAILED after an exception."""
+        """Scan until told to stop. The exit code: 0, or EXIT_FAILED after an exception."""
         if not self._wait_for_recovered():
             return 0
         recovered = self._link.recovered
@@ -112,7 +111,7 @@ class ScanProcess:
             # Whatever went wrong: everything that this node commands becomes safe first.
             self._commands.write(self._commands.safe, mono_ns())
             log.exception("the core failed: all commands are safe, ending")
-            return EXIT_CORE_FAILED
+            return EXIT_FAILED
         self._stop(state)
         return 0
 
@@ -250,12 +249,9 @@ def run_scan(node: Node, build_core: BuildCore) -> int:
     places = Places(Path(node.config.paths.runtime_dir))
     child = Child("scan", places, Endpoint(places.scan))
     child.catch_signals()
-    try:
+
+    def body() -> int:
         layout = load_layout(places.layout)
-        process = ScanProcess(child, node, Image.attach(places.image, layout), build_core(node, layout))
-        return process.run()
-    except GatectlError as error:
-        child.log.error("%s", error.text())
-        return 1
-    finally:
-        child.close()
+        return ScanProcess(child, node, Image.attach(places.image, layout), build_core(node, layout)).run()
+
+    return run_child(child, body)

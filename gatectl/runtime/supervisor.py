@@ -21,9 +21,10 @@ from gatectl.model.node import Node
 from gatectl.runtime import systemd
 from gatectl.runtime.child import STOP_LIMIT_S, Places
 from gatectl.runtime.control import serve_control
+from gatectl.runtime.frames import Beat, Newest, decode
 from gatectl.runtime.image import Image
 from gatectl.runtime.layout import save_layout
-from gatectl.runtime.link import Beat, Endpoint, Newest, decode
+from gatectl.runtime.link import Endpoint
 from gatectl.runtime.logbook import open_log
 from gatectl.runtime.member import Member, Timing
 
@@ -48,10 +49,13 @@ class Supervisor:
             _make_directory(directory)
         self._lock_fd = _lock(self._places.lock)
         Image.create(self._places.image, layout)
-        save_layout(self._places.layout, layout)
-        # The children start from the configuration that was checked, whatever happens to the files
-        # while the node runs.
-        self._places.node.write_bytes(msgspec.msgpack.encode(node))
+        try:
+            save_layout(self._places.layout, layout)
+            # The children start from the configuration that was checked, whatever happens to the
+            # files while the node runs.
+            self._places.node.write_bytes(msgspec.msgpack.encode(node))
+        except OSError as error:
+            raise _unusable(self._places.runtime_dir, error) from error
         self._log = open_log(state_dir / "log", "supervisor")
         self._endpoint = Endpoint(self._places.supervisor)
         self._started_s = time.monotonic()
@@ -198,16 +202,23 @@ def _make_directory(path: Path) -> None:
         if not os.access(path, os.W_OK | os.X_OK):
             raise PermissionError(13, "Permission denied")
     except OSError as error:
-        raise UsageError(
-            f"the directory cannot be used: {error.strerror}",
-            "give it to the daemon's user, or choose another under [paths]",
-            where=str(path),
-        ) from error
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"cannot be used: {error.strerror}",
+        "give it to the daemon's user with room to write, or choose another under [paths]",
+        where=str(path),
+    )
 
 
 def _lock(path: Path) -> int:
     """Own the runtime directory. Waits for the last processes of a supervisor that died."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise _unusable(path, error) from error
     until_s = time.monotonic() + STOP_LIMIT_S + 2.0
     while True:
         try:

@@ -13,8 +13,8 @@ import pytest
 
 from gatectl.model import JournalError
 from gatectl.model.messages import BrokerLink, Checkpoint, OperatorCommand, Receipt
+from gatectl.runtime.frames import Batch
 from gatectl.runtime.journal import Journal
-from gatectl.runtime.link import Batch
 
 
 def command(number: int) -> OperatorCommand:
@@ -195,7 +195,7 @@ import sys
 from pathlib import Path
 from gatectl.model.messages import OperatorCommand, Receipt
 from gatectl.runtime.journal import Journal
-from gatectl.runtime.link import Batch
+from gatectl.runtime.frames import Batch
 journal = Journal(Path(sys.argv[1]), utc_ns=1)
 boot = journal.boot(sys.argv[2]).boot_no
 n = int(sys.argv[3])

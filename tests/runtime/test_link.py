@@ -12,18 +12,8 @@ from hypothesis import strategies as st
 
 from gatectl.model import UsageError
 from gatectl.model.messages import BrokerLink, Lease, LeaseIssued, VehicleConnection
-from gatectl.runtime.link import (
-    Ack,
-    Data,
-    Endpoint,
-    Hello,
-    Newest,
-    ReliableReceiver,
-    ReliableSender,
-    decode,
-    encode,
-    telemetry_key,
-)
+from gatectl.runtime.frames import Ack, Data, Hello, Newest, decode, encode, telemetry_key
+from gatectl.runtime.link import Endpoint, ReliableReceiver, ReliableSender
 
 
 def test_datagrams_pass_and_an_absent_receiver_is_no_error(tmp_path: Path) -> None:
