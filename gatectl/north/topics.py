@@ -66,8 +66,8 @@ class ReleaseMessage(Wire, frozen=True, kw_only=True):
     """`customs/{side}/release`: one customs' decision on one container.
 
     signature: base64 of the Ed25519 signature over the RFC 8785 canonical form of this object
-    without `signature`. sequence: rises with every decision that this customs sends to this site;
-    one that does not is refused as a replay. release_id: what a later revoke or hold refers to.
+    without `signature`. sequence: let it rise with every decision; one that is not above the last
+    one taken for the same transit is refused as a replay. release_id: what a later revoke or hold refers to.
     """
 
     id: Id
