@@ -67,11 +67,23 @@ def settings(config: MqttConfig, client_id: str, file: str) -> Settings:
     return Settings(config.host, config.port, client_id, config.keepalive_s, config.username, password, tls)
 
 
+class ClosingSocket(ssl.SSLSocket):
+    """Closes itself when the handshake fails: paho-mqtt forgets it open, once per attempt."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 def _context(
     file: str, ca: Path | None, cert: Path | None, key: Path | None, findings: list[Finding]
 ) -> ssl.SSLContext | None:
     """TLS 1.2 or newer, the broker's name checked."""
     context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
+    context.sslsocket_class = ClosingSocket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         if ca is not None:
