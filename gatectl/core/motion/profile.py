@@ -107,7 +107,8 @@ def braking_distance(speed: float, decel: float, jerk: float) -> float:
 def stopping_point(vehicle: VehicleConfig, s: float, speed: float) -> float:
     """Where (m along the route) a gentle stop that is asked for now will end."""
     speed = max(0.0, speed)
-    lag = vehicle.drive_dead_s + vehicle.drive_tau_s + vehicle.decel_max_mps2 / CHANGE_MPS3
+    turn = (vehicle.accel_max_mps2 + vehicle.decel_max_mps2) / CHANGE_MPS3  # it may be accelerating
+    lag = vehicle.drive_dead_s + vehicle.drive_tau_s + turn
     return s + braking_distance(speed, vehicle.decel_max_mps2, JERK_MPS3) + speed * lag
 
 
