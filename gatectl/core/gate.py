@@ -233,7 +233,7 @@ class GateCore:
             plan, watch = self._plans[transit.direction], state.watches[name]
             view = self._view(state, transit, read, out)
             step, notes = transit_step(transit, watch, view, self._limits, GUARDS)
-            watch.reasons += missing.get(name, ())
+            watch.reasons = missing.get(name, ()) + watch.reasons
             for note in notes:
                 out.note(note)
             if step is not None:

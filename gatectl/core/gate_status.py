@@ -66,11 +66,12 @@ def _transit(
     state: GateState, traffic: Traffic, unfit: Unfit, cranes: Mapping[str, Explanation], name: str
 ) -> Explanation:
     transit, watch = state.transits[name], state.watches.get(name, Watch())
-    reasons = watch.reasons + _waits(state, traffic, unfit, transit.vehicle)
+    held = watch.failed or bool(transit.held_by)
+    closer = _waits(state, traffic, unfit, transit.vehicle)
     for crane_id, crane in state.cranes.items():
         if crane.cycle is not None and crane.cycle.transit_id == name:
-            reasons += tuple(r for r in cranes[crane_id].reasons if r not in reasons)
-    held = watch.failed or bool(transit.held_by)
+            closer += cranes[crane_id].reasons
+    reasons = watch.reasons + closer if held else closer + watch.reasons
     return Explanation(
         subject=f"transit {name}",
         state=f"{transit.state}, HOLD" if held else transit.state,

@@ -109,6 +109,7 @@ def _take_weight(t: Transit, w: Watch, v: View) -> Outcome | None:
     w.stable_since_mono_ns = w.stable_since_mono_ns or v.now_mono_ns
     if v.now_mono_ns - w.stable_since_mono_ns < _STABLE_NS:
         return _wait("weighing", "the scale must stay stable for 1 s", "wait")
+    w.stable_since_mono_ns = 0  # a reweigh begins a new second
     gross_kg = v.scale["gross"].value - v.tare_kg
     t.gross_kg = max(gross_kg, 1.0)  # 0 means "not weighed yet"; an empty vehicle is far off anyway
     return None

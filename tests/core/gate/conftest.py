@@ -298,8 +298,8 @@ class GateRig:
 
     def release(self, transit: str, side: str, **changes: Any) -> ReleaseReceived:
         fields: dict[str, Any] = {
-            "id": self._id("r"), "release_id": f"R{self.facts}", "customs": side, "container": BOX[transit],
-            "transit_id": transit, "decision": "release", "issued_utc_ns": self.utc,
+            "id": self._id("r"), "release_id": f"R{self.facts}", "customs": side, "transit_id": transit,
+            "container": BOX.get(transit), "decision": "release", "issued_utc_ns": self.utc,
             "expires_utc_ns": self.utc + 3600 * 10**9, "sequence": self.facts, "verified": True,
         }  # fmt: skip
         message = ReleaseReceived(**(fields | changes))
