@@ -19,7 +19,7 @@ from hil.report.gnss_plot import plot_replay
 
 DRIVE = "google_F9K_drive.nmea"
 TRUTH = "google_F9K_drive.SPAN-truth.gga"
-SPEED_MAX = 100.0
+SPEED_MAX = 1000.0
 TRUSTED_M = 0.5  # the demo's alert limit: beyond it no vehicle would move
 
 

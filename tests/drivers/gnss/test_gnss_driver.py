@@ -208,7 +208,9 @@ async def test_tcp_peer_that_goes_away_comes_back():
             await eventually(lambda: rig.port.samples["latitude"].good, "an epoch")
             assert rig.port.value("latitude") == pytest.approx(21 + (number + 0.6) / 60)
             writers[-1].close()
-            await eventually(lambda: rig.port.samples["latitude"].cause is Cause.LINK_DOWN, "the loss is seen")
+            await eventually(
+                lambda: rig.port.samples["latitude"].cause is Cause.LINK_DOWN, "the loss is seen"
+            )
     server.close()
     await server.wait_closed()
 
