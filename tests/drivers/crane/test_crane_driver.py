@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from crane_yard import Box, crane_yard
 from device_port import FakePort, eventually
+from pymodbus.pdu import ModbusPDU
 
 from drivers.crane import CraneDriver, CraneDriverConfig, Job, JobState, Refusal
+from drivers.crane.link import ModbusLink
 from gatectl.model import Cause, Quality
 from gatectl.model.device import Wire
 from gatectl.model.errors import DeviceError
@@ -263,3 +265,22 @@ def test_sim_crane_refuses_what_it_cannot_do() -> None:
     for mode, params in (("corrupt", {}), ("drop", {"shares": 1.0}), ("wrong", {"tag": "nothing"})):
         with pytest.raises(UsageError):
             device.fault(mode, **params)  # type: ignore[arg-type]
+
+
+async def test_a_cancellation_that_comes_with_the_answer_is_not_lost() -> None:
+    link = ModbusLink(Wire(host="127.0.0.1", tcp_port=1), 1, 0.1)
+
+    async def answers_although_cancelled() -> ModbusPDU:
+        try:
+            await asyncio.sleep(10.0)
+        except asyncio.CancelledError:
+            return ModbusPDU()
+        raise AssertionError
+
+    task = asyncio.create_task(link._ask(answers_although_cancelled, "reading"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    link.close()
