@@ -25,7 +25,10 @@ from hil.children import die_with_parent
 HOST = "127.0.0.1"
 READY_S = 10.0
 STOP_S = 3.0
-MOSQUITTO_CONFIG = Path(__file__).parent.parent / "config" / "broker" / "mosquitto.conf"
+_ROOT = Path(__file__).parent.parent
+# In the installed distribution the configuration lies inside the package.
+_FOLDERS = (_ROOT / "config", _ROOT / "gatectl" / "_config")
+MOSQUITTO_CONFIG = next((f for f in _FOLDERS if f.is_dir()), _FOLDERS[0]) / "broker" / "mosquitto.conf"
 
 
 def mosquitto_binary() -> str | None:
@@ -120,6 +123,7 @@ class Broker:
         """From the main thread: the parent-death signal follows the thread that forks."""
         return subprocess.Popen(
             self._command(),
+            cwd=_ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

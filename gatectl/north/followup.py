@@ -47,6 +47,14 @@ class Followup:
             if p.message.id != order.id
         )
 
+    def shown(self, message: Told) -> bool:
+        """True if the newest state names the order and this update or a later one, or the actions."""
+        if isinstance(message, OrderIssued):
+            order_id, update_id = self._order.get(message.serial, ("", 0))
+            return order_id == message.order.order_id and update_id >= message.order.order_update_id
+        known = self._actions.get(message.serial, frozenset())
+        return all(a.action_id in known for a in message.instant_actions.actions)
+
     def issued(self, message: Told, now_mono_ns: int) -> None:
         """The broker has it (again)."""
         waiting = self._pending.setdefault(message.serial, [])
@@ -56,7 +64,7 @@ class Followup:
                 return
         if self._supersedes(message):
             waiting[:] = [p for p in waiting if not isinstance(p.message, OrderIssued)]
-        if not self._shown(message):
+        if not self.shown(message):
             waiting.append(Pending(message, now_mono_ns))
 
     def seen(self, serial: str, state: State, now_mono_ns: int) -> bool:
@@ -65,7 +73,7 @@ class Followup:
         self._actions[serial] = frozenset(a.action_id for a in state.action_states)
         waiting = self._pending.get(serial, [])
         before = len(waiting)
-        waiting[:] = [p for p in waiting if not self._shown(p.message)]
+        waiting[:] = [p for p in waiting if not self.shown(p.message)]
         for pending in waiting:
             if now_mono_ns - pending.sent_mono_ns >= GRACE_NS:
                 pending.doubted_mono_ns = now_mono_ns
@@ -91,13 +99,6 @@ class Followup:
                 pending.sent_mono_ns = now_mono_ns
                 again.append(pending.message)
         return again, lost
-
-    def _shown(self, message: Told) -> bool:
-        if isinstance(message, OrderIssued):
-            order_id, update_id = self._order.get(message.serial, ("", 0))
-            return order_id == message.order.order_id and update_id >= message.order.order_update_id
-        known = self._actions.get(message.serial, frozenset())
-        return all(a.action_id in known for a in message.instant_actions.actions)
 
     @staticmethod
     def _supersedes(message: Told) -> bool:

@@ -111,6 +111,9 @@ class GateRole:
     def publication(self, message: AnyMessage) -> Publication | None:
         name = self._config.name
         match message:
+            case OrderIssued() if self._followup.shown(message):
+                # It waited for its base, and a repetition by the core has overtaken it.
+                return None
             case OrderIssued(serial=serial, order=order):
                 return self._fleet(order, serial, "order")
             case InstantActionsIssued(serial=serial, instant_actions=actions):

@@ -60,6 +60,7 @@ class Link:
     async def run(self) -> None:
         """Connect and reconnect until cancelled or `leave`."""
         backoff_s = BACKOFF_FIRST_S
+        loop = asyncio.get_running_loop()
         while not self._leaving:
             session = Session(self._settings, self._will() if self._will else None, self._on_message)
             self._session = session
@@ -70,8 +71,11 @@ class Link:
                 self._log("info", f"broker {self._settings.host}:{self._settings.port}: connected")
                 self.up.set()
                 self._on_change(True)
-                backoff_s = BACKOFF_FIRST_S
+                began_s = loop.time()
                 await session.closed.wait()
+                # Two clients with one id throw each other out: that must not become a storm.
+                if loop.time() - began_s > BACKOFF_MAX_S:
+                    backoff_s = BACKOFF_FIRST_S
                 if not self._leaving:
                     self._log("warning", f"broker link lost: {session.reason}; connecting again")
             except DeviceError as error:

@@ -30,6 +30,9 @@ from gatectl.north.session import Inbound, Publication, Session
 from gatectl.north.status import node_status
 from gatectl.north.wire import encode, parse, typed
 
+# The core reports at least once a second.
+STATE_FRESH_NS = 1_500_000_000
+
 
 class VehicleRole:
     """One vehicle. Raises ConfigError if the node file names no vehicle or one that fits no topic."""
@@ -46,6 +49,7 @@ class VehicleRole:
         self._headers = Headers(port.utc_ns)
         self._errors = vda_in.ShownErrors()
         self._state: State | None = None
+        self._state_mono_ns = 0
         self._connection_seen = "ONLINE"
         try:
             self._topics = GateTopics(self._site.name)
@@ -116,7 +120,7 @@ class VehicleRole:
     def publication(self, message: AnyMessage) -> Publication | None:
         match message:
             case VehicleStateReport(state=state):
-                self._state = state
+                self._state, self._state_mono_ns = state, self._port.mono_ns()
                 return self._state_publication(state)
             case Status():
                 now = self._port.utc_ns()
@@ -206,5 +210,7 @@ class VehicleRole:
         return self._stamped(msgspec.structs.replace(state, errors=errors, agv_position=position), "state")
 
     def _send_state(self) -> None:
-        if self._state is not None and self._link is not None:
+        """Only a fresh one: an old state in a new header would hide that the scan is dead."""
+        age_ns = self._port.mono_ns() - self._state_mono_ns
+        if self._state is not None and self._link is not None and age_ns < STATE_FRESH_NS:
             self._link.publish(self._state_publication(self._state))

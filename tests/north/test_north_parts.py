@@ -162,6 +162,13 @@ def test_it_is_repeated_only_when_a_later_state_does_not_show_it() -> None:
     assert not follow.holds(issued(1))
 
 
+def test_what_is_shown_already_needs_no_telling() -> None:
+    follow = Followup()
+    follow.seen("AGV01", state("o1", 3), 0)
+    assert [follow.shown(issued(n)) for n in (2, 3, 4)] == [True, True, False]
+    assert not follow.shown(issued(0, "o2"))
+
+
 def test_a_newer_order_or_a_cancellation_ends_the_repetition() -> None:
     for successor in (
         issued(0, "o2"),
