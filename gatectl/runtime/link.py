@@ -22,17 +22,22 @@ _WANTED_BUFFER = 1 << 20
 _LONGEST_SUN_PATH = 107
 
 
+def check_place(path: Path) -> None:
+    """Raises UsageError if the path is too long for a socket."""
+    if len(os.fsencode(path)) > _LONGEST_SUN_PATH:
+        raise UsageError(
+            f"the socket path is longer than {_LONGEST_SUN_PATH} bytes",
+            "choose a shorter paths.runtime_dir",
+            where=str(path),
+        )
+
+
 class Endpoint:
     """This process's socket. path: where it is bound; a stale file of a dead process is replaced."""
 
     def __init__(self, path: Path) -> None:
         """Raises UsageError if the socket cannot be made."""
-        if len(os.fsencode(path)) > _LONGEST_SUN_PATH:
-            raise UsageError(
-                f"the socket path is longer than {_LONGEST_SUN_PATH} bytes",
-                "choose a shorter paths.runtime_dir",
-                where=str(path),
-            )
+        check_place(path)
         self.path = path
         self.refused = 0
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)

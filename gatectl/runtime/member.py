@@ -23,7 +23,7 @@ class Timing(Struct, frozen=True, kw_only=True):
     """The supervisor's patience, s. start: until a process's first heartbeat; hang: without one."""
 
     start_s: float = 60.0
-    hang_s: float = 5.0
+    hang_s: float = 8.0
     first_pause_s: float = 0.1
     longest_pause_s: float = 5.0
     healthy_after_s: float = 20.0

@@ -9,6 +9,7 @@ import resource
 import signal
 import sys
 import time
+from contextlib import suppress
 from typing import NamedTuple
 
 _CLOCK_MONOTONIC = 1
@@ -49,9 +50,10 @@ def make_realtime(fifo_priority: int, *, lock_memory: bool) -> Realtime:
         try:
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(fifo_priority))
             granted = fifo_priority
-            resource.setrlimit(resource.RLIMIT_RTTIME, (_RT_CPU_LIMIT_US, _RT_CPU_LIMIT_US))
         except (OSError, ValueError) as error:
             notes.append(f"SCHED_FIFO refused: {error}; allow it with LimitRTPRIO= in the unit")
+        with suppress(OSError, ValueError):  # a lower limit is set already
+            resource.setrlimit(resource.RLIMIT_RTTIME, (_RT_CPU_LIMIT_US, _RT_CPU_LIMIT_US))
     locked = False
     if lock_memory:
         locked = _libc.mlockall(_MCL_CURRENT | _MCL_FUTURE) == 0
@@ -73,7 +75,11 @@ def freeze_collector() -> None:
 
 
 def collect_young() -> int:
-    """Collect the cycles among objects made since `freeze_collector`, in slack time; ns it took."""
+    """Collect the cycles among young objects, in slack time; ns it took (some 10 us).
+
+    Bounded, because what survives it is never looked at again: a core's state is plain data without
+    cycles, so nothing that lives long waits for the collector.
+    """
     begin = time.monotonic_ns()
     gc.collect(1)
     return time.monotonic_ns() - begin

@@ -24,7 +24,7 @@ from gatectl.runtime.control import serve_control
 from gatectl.runtime.frames import Beat, Newest, decode
 from gatectl.runtime.image import Image
 from gatectl.runtime.layout import save_layout
-from gatectl.runtime.link import Endpoint
+from gatectl.runtime.link import Endpoint, check_place
 from gatectl.runtime.logbook import open_log
 from gatectl.runtime.member import Member, Timing
 
@@ -45,6 +45,9 @@ class Supervisor:
         self._timing = timing or Timing()
         self._places = Places(Path(node.config.paths.runtime_dir))
         state_dir = Path(node.config.paths.state_dir)
+        groups = list(dict.fromkeys(device.group for device in node.config.device))
+        for place in (self._places.supervisor, *map(self._places.field, groups)):
+            check_place(place)
         for directory in (self._places.runtime_dir, state_dir, state_dir / "log", state_dir / "blackbox"):
             _make_directory(directory)
         self._lock_fd = _lock(self._places.lock)
@@ -61,7 +64,6 @@ class Supervisor:
         self._started_s = time.monotonic()
         self._status: Status | None = None
         self._ready = False
-        groups = list(dict.fromkeys(device.group for device in node.config.device))
         kinds = [("north", ""), ("recorder", ""), *(("field", group) for group in groups), ("scan", "")]
         self._members: dict[str, Member] = {}
         for kind, group in kinds:
@@ -70,10 +72,10 @@ class Supervisor:
             self._members[name] = Member(name, argv, self._timing, open_log(state_dir / "log", name))
 
     async def run(self) -> int:
-        """Supervise until SIGTERM or SIGINT, then end everything in order. Returns the exit code."""
+        """Supervise until SIGTERM, SIGINT or SIGHUP, then end everything in order. Returns the exit code."""
         loop = asyncio.get_running_loop()
         done = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, done.set)
         loop.add_reader(self._endpoint.fileno(), self._receive)
         config = self._node.config

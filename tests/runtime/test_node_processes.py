@@ -17,12 +17,13 @@ import msgspec
 import pytest
 from mini_node import CORE_TAGS, environment, install_driver, make_node
 
-from gatectl.model import Cause, UsageError
+from gatectl.model import Block, Cause, Direction, Layout, UsageError
 from gatectl.model.messages import OperatorCommand
 from gatectl.model.node import DeviceConfig
 from gatectl.runtime.control import request
 from gatectl.runtime.image import Image
 from gatectl.runtime.layout import load_layout
+from gatectl.runtime.supervisor import Supervisor
 
 CHILDREN = ("north", "recorder", "field-one", "field-two", "scan")
 
@@ -38,7 +39,7 @@ def eventually(true: Callable[[], Any], what: str, within_s: float = 20.0) -> An
 class RunningNode:
     """A supervisor and its processes, below one directory."""
 
-    def __init__(self, directory: Path, **ill: str) -> None:
+    def __init__(self, directory: Path, fifo_priority: int = 0, **ill: str) -> None:
         self.directory = directory
         self.run = directory / "run"
         self.state = directory / "state"
@@ -56,7 +57,7 @@ class RunningNode:
             install_driver(directory / "plugins")
         (self.state / "inbox").mkdir(parents=True, exist_ok=True)
         node_file = directory / "node.msgpack"
-        node_file.write_bytes(msgspec.msgpack.encode(make_node(directory, devices)))
+        node_file.write_bytes(msgspec.msgpack.encode(make_node(directory, devices, fifo_priority)))
         self.argv = [sys.executable, "-m", "mini_node", "run", str(node_file)]
         self.env = environment(directory / "plugins")
         self.log = (directory / "stderr").open("ab")
@@ -133,8 +134,8 @@ def alive(pid: int) -> bool:
 def start(tmp_path: Path) -> Iterator[Callable[..., RunningNode]]:
     nodes: list[RunningNode] = []
 
-    def make(**ill: str) -> RunningNode:
-        nodes.append(RunningNode(tmp_path, **ill))
+    def make(fifo_priority: int = 0, **ill: str) -> RunningNode:
+        nodes.append(RunningNode(tmp_path, fifo_priority, **ill))
         return nodes[-1]
 
     yield make
@@ -240,6 +241,27 @@ def test_a_process_that_hangs_is_killed_and_started_again(start: Callable[..., R
     assert node.stop() == 0
 
 
+def test_status_tells_the_scheduling_that_the_kernel_really_gave(start: Callable[..., RunningNode]) -> None:
+    node = start(fifo_priority=20)
+    node.wait_ready()
+    status = eventually(lambda: "realtime" in node.status()["realtime"] and node.status(), "details")
+    pids = node.pids()
+    granted = status["realtime"]["fifo_priority"]
+    assert granted in (0, 20)
+    policy = os.SCHED_FIFO if granted else os.SCHED_OTHER
+    assert os.sched_getscheduler(pids["scan"]) == policy
+    assert os.sched_getparam(pids["scan"]).sched_priority == granted
+    locked = Path(f"/proc/{pids['scan']}/status").read_text().split("VmLck:")[1].split()[0]
+    assert status["realtime"]["memory_locked"] == (locked != "0")
+    # A group that carries a stop command runs below the scan, any other as usual.
+    assert os.sched_getparam(pids["field-two"]).sched_priority == max(granted - 10, 0)
+    for name in ("field-one", "north", "recorder"):
+        assert os.sched_getscheduler(pids[name]) == os.SCHED_OTHER
+    if not granted:
+        assert "SCHED_FIFO refused" in node.logged("scan")
+    assert node.stop() == 0
+
+
 def test_ill_drivers_do_not_keep_their_neighbours_from_being_safe(
     start: Callable[..., RunningNode],
 ) -> None:
@@ -313,9 +335,13 @@ def test_systemd_is_told_the_truth(
 
 def test_a_runtime_directory_that_cannot_be_made_is_an_error_with_remedy(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("a file is in the way")
-    from gatectl.model import Block, Direction, Layout
-    from gatectl.runtime.supervisor import Supervisor
-
     layout = Layout([Block("core", Direction.STATE, CORE_TAGS)])
     with pytest.raises(UsageError, match=r"cannot be used.*\[paths\]"):
         Supervisor(make_node(tmp_path, []), layout, lambda *_: [])
+
+
+def test_a_group_whose_socket_would_not_fit_is_refused_at_once(tmp_path: Path) -> None:
+    device = DeviceConfig(name="d", driver="mini", group="g" * 100, config={"file": "x"})
+    layout = Layout([Block("core", Direction.STATE, CORE_TAGS)])
+    with pytest.raises(UsageError, match=r"longer than 107 bytes.*shorter paths\.runtime_dir"):
+        Supervisor(make_node(tmp_path, [device]), layout, lambda *_: [])

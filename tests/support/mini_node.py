@@ -144,7 +144,7 @@ async def serve(node: Node, port: NorthPort) -> None:
             file.write('"OFFLINE"\n')
 
 
-def make_node(directory: Path, devices: Sequence[DeviceConfig]) -> Node:
+def make_node(directory: Path, devices: Sequence[DeviceConfig], fifo_priority: int = 0) -> Node:
     """A node whose files are all below directory."""
     config = NodeConfig(
         name="mini",
@@ -152,7 +152,7 @@ def make_node(directory: Path, devices: Sequence[DeviceConfig]) -> Node:
         site="site.toml",
         paths=PathsConfig(state_dir=str(directory / "state"), runtime_dir=str(directory / "run")),
         mqtt=MqttConfig(),
-        scan=ScanConfig(period_ms=20.0, fifo_priority=0),
+        scan=ScanConfig(period_ms=20.0, fifo_priority=fifo_priority),
         device=tuple(devices),
     )
     site = SiteConfig(
