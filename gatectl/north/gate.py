@@ -70,6 +70,11 @@ class GateRole:
             raise ConfigError([Finding(node.file, "name", error.cause, error.remedy)]) from error
         self._releases: dict[str, Side] = {self._topics.release(side): side for side in SIDES}
 
+    @property
+    def momentary(self) -> tuple[str, ...]:
+        """Topics whose messages are for now: a retained one is from another day."""
+        return (self._topics.command, self._topics.preadvice)
+
     def attach(self, link: Link) -> None:
         self._link = link
 

@@ -33,6 +33,11 @@ async def serve(node: Node, port: NorthPort) -> None:
     changes = 0
 
     def on_message(session: Session, message: Inbound) -> None:
+        if message.retain and message.topic in role.momentary:
+            # Somebody told the broker to keep it: nobody means it now.
+            port.log("warning", f"{message.topic}: ignored, a retained one; publish it without retain")
+            session.acknowledge(message)
+            return
         try:
             role.receive(session, message)
         except WireError as problem:

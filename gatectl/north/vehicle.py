@@ -60,6 +60,11 @@ class VehicleRole:
         except UsageError as error:
             raise ConfigError([Finding(node.file, "vehicle", error.cause, error.remedy)]) from error
 
+    @property
+    def momentary(self) -> tuple[str, ...]:
+        """Topics whose messages are for now: a retained one is from another day."""
+        return (self._order, self._instant, self._topics.command, self._lease)
+
     def attach(self, link: Link) -> None:
         self._link = link
 

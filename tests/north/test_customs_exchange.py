@@ -184,3 +184,22 @@ async def test_a_pre_advice_becomes_a_fact(broker: Broker, listen: Listen) -> No
                 issued_utc_ns=1_772_352_000_500_000_000,
             )
         ]
+
+
+async def test_a_retained_command_is_from_another_day(broker: Broker, listen: Listen) -> None:
+    topics = ("gatectl/v1/demo/operator/command", "uagv/v2/gatectl/AGV01/order")
+    early = await listen()
+    command = {"id": "C1", "who": "lan", "command": "reset", "issued_at": "2026-03-01T08:00:00Z"}
+    await early.say(topics[0], json.dumps(command), retain=True)
+    bare = {"orderId": "o", "orderUpdateId": 0, "nodes": [], "edges": []}
+    await early.say(topics[1], json.dumps(bare), retain=True)
+    async with (
+        serving(make_node("gate", broker.port)) as gate,
+        serving(make_node("vehicle", broker.port)) as vehicle,
+    ):
+        for port, expected in ((gate, topics[:1]), (vehicle, topics)):
+            for topic in expected:
+                await eventually(lambda p=port, t=topic: any(t in w for w in p.texts("warning")), topic)
+        await early.say(topics[0], json.dumps(command | {"id": "C2"}))
+        await eventually(lambda: len(gate.accepted) == len(vehicle.accepted) == 1)
+        assert gate.accepted[0].id == "operator:lan:C2"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from gatectl.model.messages import (
     VehicleReport,
     VehicleStateReport,
 )
+from gatectl.model.node import MqttConfig
 from gatectl.model.vda5050 import Action, InstantActions
 from tests.support.device_port import eventually
 from tests.support.mqtt_brokers import Broker, Listener
@@ -301,3 +303,17 @@ async def test_what_fits_no_topic_does_not_stop_the_others(broker: Broker, liste
         assert (body["node"], body["at"]) == ("gate-1", "1970-01-01T00:00:01Z")
         statuses = "gatectl/v1/demo/node/gate-1/status"
         await eventually(lambda: json.loads(watcher.on(statuses)[-1].payload)["scan_no"] == 12)
+
+
+async def test_a_broker_that_hangs_is_noticed(broker: Broker) -> None:
+    """It keeps its connections and answers nothing: only the keep-alive tells."""
+    mqtt = MqttConfig(port=broker.port, keepalive_s=1)
+    async with serving(make_node("gate", broker.port, mqtt=mqtt)) as gate:
+        await eventually(lambda: any(m.connected for m in of(gate, BrokerLink)))
+        os.kill(broker.pid, signal.SIGSTOP)
+        try:
+            await eventually(lambda: not of(gate, BrokerLink)[-1].connected, within_s=8.0)
+            gate.emit(BlockChanged(id="b", block="k", holder="", previous="", cause="", at_utc_ns=0))
+        finally:
+            os.kill(broker.pid, signal.SIGCONT)
+        await eventually(lambda: gate.entries == {}, within_s=15.0)
