@@ -240,11 +240,11 @@ class GateCore:
                 out.messages.append(transit_changed(transit, step.previous, step.cause, out))
                 if transit.state == "GROUNDED":
                     del state.orders[transit.vehicle]
-            elif view.in_border and not reached(transit, "CROSSING") and "line" not in watch.raised:
+            elif view.in_border and not reached(transit, "CROSSING") and name not in state.trespassed:
                 text = f"{transit.vehicle} is in {plan.border_block} without a permit for {transit.container}"
                 remedy = "stop it, find out why, and call both customs"
                 out.note(Note("alarm", name, "crossing_without_permit", text, remedy))
-                watch.raised.append("line")
+                state.trespassed.append(name)
         finished = [n for n, t in state.transits.items() if t.state == "GROUNDED"]
         for name in finished[:-FINISHED_KEPT]:
             del state.transits[name], state.watches[name]

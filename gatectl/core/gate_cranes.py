@@ -89,7 +89,7 @@ class Cranes:
         against = tuple(reason for result in results for reason in result.reasons)
         if crane.cycle is not None:
             stand = self._stand(state, *self._at(state, crane.cycle), out.now_mono_ns)
-            against += stand_problems(stand, self._limits, False)
+            against += stand_problems(stand, self._limits, False) + self._intruders(state, config)
         view = CraneView(out.now_mono_ns, lambda name: read(f"{config.device}.{name}"), against)
         cycle = crane.cycle
         finished, notes = crane_step(crane, config, view, reset)
@@ -100,6 +100,18 @@ class Cranes:
             transit.loaded, transit.grounded = True, cycle.kind == "unload"
             out.changes(self._traffic.give_back(state.traffic, config.id))
         return _explain(config, crane, results, waits)
+
+    def _intruders(self, state: GateState, config: CraneConfig) -> tuple[Reason, ...]:
+        block = self._traffic.map.crane_block[config.id]
+        return tuple(
+            Reason(
+                code="envelope_entered",
+                text=f"{serial} was seen in the envelope {block}, where it has no business",
+                remedy="clear the place by hand; the crane goes on when the vehicle is out of it",
+            )
+            for serial, entered in state.traffic.conflicts.items()
+            if entered == block
+        )
 
     def _wanted(self, state: GateState, config: CraneConfig) -> tuple[Transit, int] | None:
         """The transit whose vehicle is due under this crane, and the index of its node."""

@@ -56,9 +56,13 @@ class Desk:
                 case ReleaseReceived():
                     self._release(state, message, out)
                 case ContainerRead():
-                    state.evidence.reads[message.device] = message
+                    read = state.evidence.reads.get(message.device)
+                    if read is None or message.read_utc_ns >= read.read_utc_ns:
+                        state.evidence.reads[message.device] = message
                 case ScanVerdict():
-                    state.evidence.verdicts[message.device] = message
+                    verdict = state.evidence.verdicts.get(message.device)
+                    if verdict is None or message.taken_utc_ns >= verdict.taken_utc_ns:
+                        state.evidence.verdicts[message.device] = message
                 case OperatorCommand():
                     self._command(state, message, out)
                 case _:

@@ -42,7 +42,8 @@ class GateState(Struct):
     """Everything that changes. applied: ids of the newest facts taken, so that each counts once.
 
     resets: cranes whose reset waits for a scan in which it can rise. silent: vehicles whose silence was
-    reported. saved: the body of each checkpoint as it was last sent. shown: what the last Status said.
+    reported. trespassed: transits whose crossing without a permit was reported. saved: the body of
+    each checkpoint as it was last sent. shown: what the last Status said.
     """
 
     boot_no: int = 0
@@ -53,6 +54,7 @@ class GateState(Struct):
     resets: list[str] = field(default_factory=list)
     tracks: dict[str, VehicleTrack] = field(default_factory=dict)
     silent: list[str] = field(default_factory=list)
+    trespassed: list[str] = field(default_factory=list)
     traffic: TrafficState = field(default_factory=TrafficState)
     orders: dict[str, OrderState] = field(default_factory=dict)
     order_sent_mono_ns: dict[str, int] = field(default_factory=dict)

@@ -264,6 +264,7 @@ class GateRig:
         for plc in self.plcs.values():
             plc.box_kg = dict.fromkeys(BOX.values(), MASS_KG)
         self.values: dict[str, float] = {}
+        self.never = Snapshot.empty(self.layout).qualities
         self.bad: dict[str, Cause] = {}
         self.stable = True
         self.read: dict[str, Any] = {}
@@ -363,15 +364,16 @@ class GateRig:
         self.look(vehicle, next(n for n in SITE.node if n.scale and n.lane == vehicle.entry.lane))
 
     def _snapshot(self) -> Snapshot:
-        snapshot = Snapshot.empty(self.layout)
-        qualities = bytearray(snapshot.qualities)
+        """Everything that has a value is written afresh; what is in `bad` (tag or device) is BAD."""
+        values, qualities = [0.0] * len(self.layout), bytearray(self.never)
         for name, value in self.values.items():
             i = self.layout.index[name]
-            snapshot.values[i], snapshot.stamps_mono_ns[i] = value, self.now
+            values[i], qualities[i] = value, GOOD_BYTE
+        for name in self.values if self.bad else ():
             cause = self.bad.get(name) or self.bad.get(name.split(".")[0])
-            qualities[i] = pack_quality(Quality.BAD, cause) if cause else GOOD_BYTE
-        snapshot.qualities = bytes(qualities)
-        return snapshot
+            if cause:
+                qualities[self.layout.index[name]] = pack_quality(Quality.BAD, cause)
+        return Snapshot(values, bytes(qualities), [self.now] * len(values))
 
     def step(self) -> ScanOutputs:
         self.scan_no += 1

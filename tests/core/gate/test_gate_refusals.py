@@ -280,6 +280,29 @@ def test_a_vehicle_in_anothers_block_stops_all_grants_and_both_leases(rig):
     assert rig.run(200, "T-EXP=GROUNDED")
 
 
+def test_a_crossing_without_a_permit_is_one_alarm(rig):
+    rig.begin("T-IMP")
+    rig.run(60, "T-IMP=LINE_AUTHORISED")
+    rig.run(0.5)
+    rig.release("T-IMP", "vn", decision="revoke")
+    rig.run(0.2)
+    rig.fleet["AGV01"].s = 120.0
+    rig.run(30)
+    assert rig.codes().count("crossing_without_permit") == 1
+    assert rig.states("T-IMP")[-1] == "RISK_DECIDED"
+
+
+def test_a_crane_stops_for_a_vehicle_that_drives_into_its_envelope(rig):
+    rig.begin("T-IMP")
+    rig.run(2)
+    lane = rig.state.tracks["AGV02"]
+    rig.fleet["AGV02"].s = 300.0
+    rig.run(1)
+    assert lane.s_m == pytest.approx(300.0)
+    assert rig.reasons("crane crane_cn") == {"envelope_entered"}
+    assert rig.commands["crane_cn.enable"] == 0.0
+
+
 def test_an_order_that_was_lost_is_sent_again(rig):
     rig.fleet["AGV01"].deaf = True
     rig.begin("T-IMP")
