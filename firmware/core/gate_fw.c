@@ -96,7 +96,6 @@ void gate_fw_init(gate_fw *fw, const gate_fw_config *cfg)
     fw->cfg = *cfg;
     fw->config_ok = (uint8_t)config_ok(cfg);
     fw->disarm_cause = GATE_DISARM_BOOT;
-    fw->out.brake = 1;
 }
 
 static int sensors_ok(const gate_fw_inputs *in)

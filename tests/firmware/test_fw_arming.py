@@ -49,6 +49,7 @@ def test_commands_of_another_connection_are_neither_heartbeat_nor_reset() -> Non
     bench.inputs.estop = 0
     bench.run(0.02, reset=1)
     for reset in range(1, 31):
+        other.controller.now_us = bench.controller.now_us
         bench.controller.rx(other.frame(reset=reset))
         bench.controller.step()
         assert bench.out.armed == 0
@@ -228,6 +229,35 @@ def test_overspeed_ends_at_the_limit_not_at_the_margin() -> None:
     assert bench.out.armed == 1
 
 
+def test_rolling_back_ends_at_standstill() -> None:
+    bench = Bench()
+    bench.arm()
+    bench.inputs.speed_mps = -0.2
+    bench.run(0.05, reset=1)
+    assert bench.out.armed == 1
+    bench.inputs.speed_mps = -0.4
+    bench.run(0.05, reset=1)
+    bench.inputs.speed_mps = -0.2
+    bench.run(0.05, reset=2)
+    assert (bench.out.armed, bench.telemetry["fault"]) == (0, 3.0)
+    bench.inputs.speed_mps = -0.01
+    bench.run(0.05, reset=3)
+    assert bench.out.armed == 1
+
+
+def test_commands_that_are_a_little_late_are_taken() -> None:
+    bench = Bench()
+    bench.arm()
+    queue = []
+    for _ in range(40):
+        queue.append(bench.frame(reset=1))
+        if len(queue) > 9:
+            bench.controller.rx(queue.pop(0))  # 90 ms old
+        bench.controller.step()
+        bench.collect()
+    assert (bench.out.armed, bench.out.brake) == (1, 0)
+
+
 def test_late_commands_are_no_heartbeat() -> None:
     bench = Bench()
     bench.arm()
@@ -265,6 +295,16 @@ def test_repeated_and_reordered_frames_are_no_heartbeat(copies: int) -> None:
         bench.controller.rx(newer * copies)
         bench.controller.step()
     assert (bench.out.armed, bench.out.brake) == (0, 1)
+
+
+@pytest.mark.parametrize(("ahead", "taken"), [(1, True), (32_767, True), (32_768, False), (65_535, False)])
+def test_how_far_ahead_a_sequence_may_be(ahead: int, taken: bool) -> None:
+    bench = Bench()
+    bench.arm()
+    refused = bench.telemetry["rx_refused"]
+    bench.session._tx_sequence = (bench.session._tx_sequence - 1 + ahead) % 0x10000
+    bench.run(0.02, reset=1)
+    assert (bench.telemetry["rx_refused"] == refused) == taken
 
 
 def test_the_sequence_wraps() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import struct
 
 import pytest
-from firmware_lib import ACCEL, STEER, Bench, default_config
+from firmware_lib import ACCEL, STEER, Bench, default_config, library
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_bridge.frames import Frame, FrameType, encode
+from firmware_bridge.frames import Decoder, Frame, FrameType, encode
 
 LENGTH, OUTPUT, NUMBER = 1, 2, 3
 COMMAND_REFUSED = 4
@@ -205,6 +205,49 @@ def test_telemetry_reports_the_sensors_and_what_was_really_done() -> None:
     assert told["accel_out"] == bench.out.accel_mps2 == pytest.approx(0.6)
     assert told["steer_out"] == bench.out.steer_rad
     assert (told["armed"], told["brake_applied"]) == (1.0, 0.0)
+
+
+def test_half_a_brake_is_a_brake() -> None:
+    bench = Bench()
+    bench.arm()
+    bench.run(0.01, reset=1, outputs={"accel": 0.2, "brake": 0.5})
+    assert (bench.out.brake, bench.out.accel_mps2) == (1, 0.0)
+
+
+def test_telemetry_echoes_the_newest_command() -> None:
+    bench = Bench()
+    bench.arm()
+    bench.controller.tx()
+    stamp_us = bench.now_ns // 1000
+    bench.controller.rx(bench.frame(reset=1))
+    bench.controller.step(7_000)
+    bench.controller.step(9_500)
+    (telemetry,) = Decoder().feed(bench.controller.tx())
+    assert struct.unpack_from("<II", telemetry.payload) == (stamp_us, 16_500)
+    assert telemetry.stamp_us == bench.controller.now_us
+
+
+def test_hello_announces_the_configuration_in_force() -> None:
+    config = default_config()
+    plain = Bench(config).connect()
+    assert plain.config_crc == library().gate_fw_config_crc(config)
+    config.late_ms += 1
+    config.output[ACCEL].max = 0.25
+    other = Bench(config).connect()
+    assert other.config_crc == library().gate_fw_config_crc(config) != plain.config_crc
+    assert other.dictionary.outputs["accel"].max == 0.25
+
+
+def test_a_full_buffer_takes_a_frame_only_if_all_of_it_fits() -> None:
+    for room in range(1, 90):
+        bench = Bench()
+        bench.arm()
+        for _ in range(35):
+            bench.controller.rx(bench.frame(reset=1))
+            bench.controller.step()
+        bench.collect(room)
+        bench.run(0.01, reset=1)
+        assert bench.session.counters.corrupt == 0
 
 
 @given(st.lists(st.integers(0, 400), min_size=30, max_size=60))
