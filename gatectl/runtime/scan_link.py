@@ -63,6 +63,11 @@ class ScanLink:
         """Batches that the journal has not acknowledged yet."""
         return len(self._batches)
 
+    @property
+    def records_waiting(self) -> int:
+        """Records that the recorder has not taken yet."""
+        return len(self._records)
+
     def hello(self) -> bool:
         """Ask north for what survived; the answer comes through `poll` into `recovered`."""
         return self._endpoint.send(self._places.north, encode(Hello("scan", self.instance)))
@@ -110,6 +115,10 @@ class ScanLink:
             self._records.popleft()
             self.records_lost += 1
             self.keyframe_wanted = True
+        self.flush_records()
+
+    def flush_records(self) -> None:
+        """Send the records that wait, as far as the recorder takes them."""
         while self._records and self._endpoint.send(self._places.recorder, self._records[0]):
             self._records.popleft()
 

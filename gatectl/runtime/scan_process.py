@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from gatectl.model.scan import Core, ScanInputs, ScanOutputs
 from gatectl.runtime import records
 from gatectl.runtime.child import EXIT_FAILED, Child, Places, run_child
 from gatectl.runtime.clock import UtcWatch, kernel_synchronised, mono_ns, utc_ns
+from gatectl.runtime.commands import Commands
 from gatectl.runtime.image import Image
 from gatectl.runtime.layout import load_layout
 from gatectl.runtime.link import Endpoint
@@ -33,29 +33,6 @@ _COLLECT_PERIOD_NS = 5_000_000_000
 _HELLO_PERIOD_NS = 200_000_000
 _FLUSH_LIMIT_NS = 1_000_000_000
 _SECOND_NS = 1_000_000_000
-
-
-class Commands:
-    """The command blocks of the image, written together."""
-
-    def __init__(self, image: Image, layout: Layout) -> None:
-        self._parts = []
-        self.safe: list[float] = []
-        for block in layout.blocks:
-            if block.direction == "command":
-                first = len(self.safe)
-                self.safe += [tag.safe_value for tag in block.tags]
-                count = len(block.tags)
-                self._parts.append(
-                    (image.writer(block.key), first, first + count, bytes([GOOD_BYTE]) * count)
-                )
-
-    def write(self, values: list[float], now_mono_ns: int) -> None:
-        """One value per command tag. Raises ValueError if the core gave too few or no number."""
-        if len(values) != len(self.safe) or not all(map(math.isfinite, values)):
-            raise ValueError(f"the core gave {values} for {len(self.safe)} command tags")
-        for writer, first, end, good in self._parts:
-            writer.write(values[first:end], good, [now_mono_ns] * (end - first))
 
 
 class ScanProcess:
@@ -79,6 +56,7 @@ class ScanProcess:
         self._missed_total = 0
         self._scan_no = 0
         self._collect_max_ns = 0
+        self._unfinished: tuple[ScanInputs, int, bytes] | None = None
         self._detail: dict[str, str | int | float | bool] = {}
 
     def run(self) -> int:
@@ -111,6 +89,7 @@ class ScanProcess:
             # Whatever went wrong: everything that this node commands becomes safe first.
             self._commands.write(self._commands.safe, mono_ns())
             log.exception("the core failed: all commands are safe, ending")
+            self._record_failed_scan()
             return EXIT_FAILED
         self._stop(state)
         return 0
@@ -184,11 +163,13 @@ class ScanProcess:
             snapshot=snapshot,
             messages=messages,
         )
+        self._unfinished = inputs, dt_ns, keyframe
         state, outputs = self._core.scan(state, inputs, dt_ns)
         self._commands.write(outputs.commands, now_ns)
         self._core_block.write(outputs.core_values, outputs.core_qualities, [now_ns] * self._core_count)
         self._link.send(self._scan_no, outputs.messages, now_ns)
         self._finish(inputs, dt_ns, outputs, keyframe, late_ns)
+        self._unfinished = None
         return state
 
     def _finish(
@@ -205,6 +186,19 @@ class ScanProcess:
             inputs, dt_ns, outputs, keyframe=keyframe, wake_late_ns=late_ns, exec_ns=exec_ns
         )
         self._link.record(records.encode(record), inputs.now_utc_ns)
+
+    def _record_failed_scan(self) -> None:
+        """What the core could not digest, so that `gatectl replay` shows the failure again."""
+        if self._unfinished is None:
+            return
+        inputs, dt_ns, keyframe = self._unfinished
+        safe = ScanOutputs(commands=self._commands.safe, core_values=[], core_qualities=b"", messages=[])
+        record = records.encode(records.record_of(inputs, dt_ns, safe, keyframe=keyframe))
+        self._link.record(record, inputs.now_utc_ns)
+        until_ns = mono_ns() + _FLUSH_LIMIT_NS
+        while self._link.records_waiting and mono_ns() < until_ns:
+            sleep_until(mono_ns() + 5_000_000)
+            self._link.flush_records()
 
     def _refresh_detail(self) -> None:
         self._detail |= {

@@ -15,11 +15,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from mcap.reader import make_reader
 from mini_node import CORE_TAGS, environment, install_driver, make_node
 
 from gatectl.model import Block, Cause, Direction, Layout, UsageError
 from gatectl.model.messages import OperatorCommand
 from gatectl.model.node import DeviceConfig
+from gatectl.runtime import records
 from gatectl.runtime.control import request
 from gatectl.runtime.image import Image
 from gatectl.runtime.layout import load_layout
@@ -226,6 +228,14 @@ def test_a_core_that_fails_commands_safe_values_and_starts_again(start: Callable
     assert "waiting: " in node.status()["summary"] or node.status()["processes"][-1]["restarts"] > 0
     assert node.stop() == 0
     assert node.device("b")[-2:] == ["safe", "closed"]
+    # The black box shows what the core could not digest, and the safe commands that followed.
+    [path] = (node.state / "blackbox").glob("mini-000001-*.mcap")
+    with path.open("rb") as stream:
+        scans = [m.data for _, _, m in make_reader(stream).iter_messages(topics=["/scan"])]
+    last = records.decode(scans[-1])
+    assert [getattr(m, "value", "") for m in last.messages] == ["explode"]
+    assert records.unpack_floats(last.commands) == [-1.0] * 3
+    assert last.scan_no == len(scans)
 
 
 def test_a_process_that_hangs_is_killed_and_started_again(start: Callable[..., RunningNode]) -> None:
