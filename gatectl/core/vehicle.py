@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import msgspec
 
@@ -26,12 +27,11 @@ from gatectl.core.safety import EffectResult, Matrix
 from gatectl.core.vehicle_authority import Ground
 from gatectl.core.vehicle_inputs import MCU_COMMANDS, InputReader, Readings, require_tags
 from gatectl.core.vehicle_operator import Outbox, obey
-from gatectl.core.vehicle_order import OrderBook, Place, Standing
+from gatectl.core.vehicle_order import OrderBook, Place, Standing, note
 from gatectl.core.vehicle_report import Situation
 from gatectl.core.vehicle_state import RESETS_PER_BOOT, VehicleCheckpoint, VehicleState, fresh
 from gatectl.model import ConfigError, Finding, Layout, Sample
 from gatectl.model.messages import (
-    Incident,
     InstantActionsReceived,
     LeaseReceived,
     OperatorCommand,
@@ -91,7 +91,12 @@ class VehicleCore:
         state = fresh(recovered.boot_no)
         for checkpoint in recovered.checkpoints:
             if checkpoint.key == CHECKPOINT_KEY:
-                past = msgspec.msgpack.decode(checkpoint.body, type=VehicleCheckpoint)
+                try:
+                    past = msgspec.msgpack.decode(checkpoint.body, type=VehicleCheckpoint)
+                except msgspec.DecodeError as error:
+                    # Of another version: what was ordered is lost, and fleet control must hear of it.
+                    note(state.order, "checkpointError", f"the checkpoint cannot be read: {error}")
+                    continue
                 state.order = past.order
                 state.instant.paused = past.paused
                 state.lease.epoch, state.lease.sequence = past.lease_epoch, past.lease_sequence
@@ -138,6 +143,7 @@ class VehicleCore:
         if reset:
             self._judge_reset(state, drive, out)
         command = self._profile(state, pose, vehicle.s, end_s if drive.allowed else None, dt)
+        self._announce(state, drive, out)
         state.running = drive.allowed and not command.brake
         steer = self._steer(state, pose, readings, dt)
         moving = readings.motion.wheel > 0.02 or not command.brake
@@ -168,16 +174,12 @@ class VehicleCore:
             # A small correction is the filter's business; a large one is a person's.
             if pose.jump_m > self._site.limits.alert_limit_m:
                 state.reset_owed = True
-            out.add(
-                Incident(
-                    id=out.next_id(),
-                    severity="alarm" if pose.jump_m > self._site.limits.alert_limit_m else "warning",
-                    subject=self._config.serial,
-                    code="position_taken_over",
-                    text=f"GNSS and odometry disagreed; standing, the position moved by {pose.jump_m:.2f} m",
-                    remedy="check that the vehicle stands where it is shown, then reset if one is owed",
-                    at_utc_ns=out.now_utc_ns,
-                )
+            out.incident(
+                "alarm" if pose.jump_m > self._site.limits.alert_limit_m else "warning",
+                self._config.serial,
+                "position_taken_over",
+                f"GNSS and odometry disagreed; standing, the position moved by {pose.jump_m:.2f} m",
+                "check that the vehicle stands where it is shown, then reset if one is owed",
             )
         return pose
 
@@ -283,6 +285,16 @@ class VehicleCore:
             state.reset_owed = False
             state.resets += 1
         out.answer_resets(tuple(r.text for r in drive.reasons) if drive.tripped else ())
+
+    def _announce(self, state: VehicleState, drive: EffectResult, out: Outbox) -> None:
+        """A stop that was not planned is an incident: once, with what came first."""
+        tripped_now = drive.tripped and not state.tripped
+        state.tripped = drive.tripped
+        if not tripped_now and not (state.running and not drive.allowed):
+            return
+        first = drive.reasons[0]
+        severity: Literal["alarm", "warning"] = "alarm" if drive.tripped else "warning"
+        out.incident(severity, self._config.serial, first.code, first.text, first.remedy)
 
     # ---- move ---------------------------------------------------------------------------------
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from gatectl.core import vehicle_instant as instant
 from gatectl.core.vehicle_state import VehicleCheckpoint, VehicleState
-from gatectl.model.messages import AnyMessage, Checkpoint, OperatorCommand, Receipt
+from gatectl.model.messages import AnyMessage, Checkpoint, Incident, OperatorCommand, Receipt
 from gatectl.model.scan import ScanInputs
 
 SEEN_MAX = 32
@@ -43,6 +45,22 @@ class Outbox:
         else:
             self._checkpoints[key] = len(self.messages)
             self.messages.append(message)
+
+    def incident(
+        self, severity: Literal["warning", "alarm"], subject: str, code: str, text: str, remedy: str
+    ) -> None:
+        """Something a person must know of."""
+        self.add(
+            Incident(
+                id=self.next_id(),
+                severity=severity,
+                subject=subject,
+                code=code,
+                text=text,
+                remedy=remedy,
+                at_utc_ns=self.now_utc_ns,
+            )
+        )
 
     def answer(self, command: OperatorCommand, reasons: tuple[str, ...] = ()) -> None:
         """A receipt: accepted, or refused for these reasons."""

@@ -42,7 +42,8 @@ class VehicleState(Struct, kw_only=True):
     from before it are not obeyed. resets: since this start; what the controller is sent is
     boot_no * RESETS_PER_BOOT + resets, and 0 before the first. seen: ids of the last commands.
     epoch_utc: of the last GNSS epoch taken. wheel: last measured m/s. lane: the route that the
-    place `track.s` belongs to, "" = not looked up yet. running: `drive` was carried out last scan.
+    place `track.s` belongs to, "" = not looked up yet. running: `drive` was
+    carried out last scan; tripped: it was tripped (as it is at every start).
     """
 
     boot_no: int
@@ -52,6 +53,7 @@ class VehicleState(Struct, kw_only=True):
     resets: int = 0
     seen: list[str] = []
     running: bool = False
+    tripped: bool = True
     epoch_utc: float = 0.0
     wheel: float = 0.0
     lane: str = ""

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from vehicle_loop import VehicleLoop
 
 from gatectl.core.vehicle_order import OrderBook, OrderState, Place, Standing
 from gatectl.model import vda5050
@@ -14,8 +15,8 @@ NODES = ["e_cn_crane", "e_cn_check", "e_line", "e_vn_entry"]
 
 
 @pytest.fixture
-def book(vehicle_loop: Any) -> OrderBook:
-    return vehicle_loop().core._book
+def book() -> OrderBook:
+    return VehicleLoop().core._book
 
 
 def order(update: int, released: int, first: int = 0, **change: Any) -> vda5050.Order:

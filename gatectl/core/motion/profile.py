@@ -21,11 +21,13 @@ from gatectl.model.site import Limits
 
 JERK_MPS3 = 0.5  # of the braking curve
 CHANGE_MPS3 = 1.0  # of the commands: more, so that errors can be caught up
+CURVE_PER_M = 1 / 200  # a lane bent more than this counts as a curve
 STEER_RATE_SHARE = 0.5  # of what the actuator can: the rest is for the feedback
 SPEED_GAIN = 1.4  # 1/s
 CREEP_MPS = 0.05
-BRAKE_AT_M = 0.012
-FOLLOW_M = 0.05
+BRAKE_AT_M = 0.002  # before the end, in what the commands already given will still travel
+START_M = 0.025  # a shorter way is not worth releasing the brake for
+FOLLOW_M = 0.05  # nor, once arrived, is what the estimate wanders by
 OBSERVER = 1.2  # rad/s
 DRAG_MAX_MPS2 = 0.3
 
@@ -60,6 +62,8 @@ class SpeedLimits:
         speeds: list[float] = []
         for bend, sharp in zip(route.curvature, route.sharpness, strict=True):
             speed = min(top, math.sqrt(limits.lateral_accel_mps2 / max(abs(bend), 1e-9)))
+            if abs(bend) > CURVE_PER_M:
+                speed = min(speed, limits.curve_speed_mps)
             turn = wheelbase * abs(sharp) / (1 + (wheelbase * bend) ** 2)  # steering angle per metre
             speed = min(speed, max(0.5, rate / max(turn, 1e-9)))
             speeds.append(speed)
@@ -150,7 +154,7 @@ class SpeedLaw:
     ) -> SpeedCommand:
         """One scan of driving towards end_s (m along the route). cap: extra speed limit m/s."""
         if state.held:
-            if end_s - s <= (FOLLOW_M if state.arrived else 2 * BRAKE_AT_M):
+            if end_s - s <= (FOLLOW_M if state.arrived else START_M):
                 return self.hold(state, speed)
             state.held = state.arrived = False
             state.sent = [0.0] * self._dead

@@ -1,0 +1,124 @@
+"""The demo site, a vehicle node's image and the GNSS of the vehicle loop, without wires."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from gatectl import core
+from gatectl.core.motion import SiteFrame
+from gatectl.model import (
+    Block,
+    Direction,
+    Kind,
+    Layout,
+    TagSpec,
+)
+from gatectl.model.node import Node, NodeConfig
+from gatectl.model.site import InterlockConfig, Lane, Site, SiteConfig
+from hil.plant.vehicle import VehiclePlant
+
+DEMO = Path(__file__).parents[2] / "config" / "demo"
+ALL = ("cn_crane", "e_cn_check", "e_cn_queue", "border", "e_vn_entry", "e_vn_yard", "vn_crane")
+NODES = ["e_cn_crane", "e_cn_check", "e_line", "e_vn_entry", "e_vn_yard", "e_vn_crane"]
+UTC_NS = 1_790_000_000_000_000_000
+GNSS = (
+    *("latitude", "longitude", "height", "fix", "sigma_north", "sigma_east", "speed", "course"),
+    *("heading", "correction_age", "satellites", "epoch_utc", "epoch_age", "alive"),
+)
+MCU = (
+    *("armed", "estop", "fault", "speed", "steer_angle", "yaw_rate", "brake_applied", "standstill"),
+    *("load_present", "host_timeout", "clamped", "battery", "alive"),
+)
+COMMANDS = ("enable", "steer", "accel", "brake", "reset_count")
+
+
+def demo_site() -> Site:
+    """The demo site, resolved without the runtime."""
+    config = msgspec.toml.decode((DEMO / "site.toml").read_bytes(), type=SiteConfig)
+    frame = SiteFrame(config.origin)
+    lanes = tuple(
+        Lane(
+            id=f["properties"]["lane"],
+            points=tuple(
+                frame.to_site(lat, lon, config.origin.height_m)[:2]
+                for lon, lat in f["geometry"]["coordinates"]
+            ),
+        )
+        for f in json.loads((DEMO / config.geometry).read_text())["features"]
+    )
+    interlocks = msgspec.toml.decode((DEMO / config.interlocks).read_bytes(), type=InterlockConfig)
+    return Site(config=config, lanes=lanes, interlocks=interlocks)
+
+
+def demo_node(site: Site, name: str = "vehicle1.toml") -> Node:
+    config = msgspec.toml.decode((DEMO / name).read_bytes(), type=NodeConfig)
+    return Node(file=str(DEMO / name), digest="", config=config, site=site, sources={})
+
+
+def vehicle_layout(node: Node) -> Layout:
+    """The image of a vehicle node, with the tags of docs/architecture.md."""
+    gnss = tuple(TagSpec(name=n, stale_after_s=0.5) for n in GNSS)
+    mcu = tuple(TagSpec(name=n, stale_after_s=0.2) for n in MCU)
+    commands = tuple(
+        TagSpec(
+            name=n,
+            direction=Direction.COMMAND,
+            safe_value=1.0 if n == "brake" else 0.0,
+            kind=Kind.FLOAT,
+            stale_after_s=0.2,
+        )
+        for n in COMMANDS
+    )
+    return Layout(
+        [
+            Block("gnss", Direction.STATE, gnss),
+            Block("mcu", Direction.STATE, mcu),
+            Block("mcu", Direction.COMMAND, commands),
+            Block("core", Direction.STATE, core.tags(node.config, node.site)),
+        ]
+    )
+
+
+class GnssModel:
+    """RTK at 10 Hz: white 1 cm and slow 1.1 cm / 60 s per axis, heading 0.15 deg, 60 ms late."""
+
+    def __init__(self, frame: SiteFrame, rng: np.random.Generator) -> None:
+        self.frame, self.rng = frame, rng
+        self.slow = rng.normal(0, 0.011, 2)
+        self.silent = False
+        self.fix = 4.0
+        self.jump = (0.0, 0.0)
+        self.due: list[tuple[int, dict[str, float]]] = []
+
+    def epoch(self, now: int, plant: VehiclePlant, forward: float) -> None:
+        keep = math.exp(-0.1 / 60.0)
+        self.slow = self.slow * keep + self.rng.normal(0, 0.011 * math.sqrt(1 - keep * keep), 2)
+        error = self.slow + self.rng.normal(0, 0.01, 2) + np.array(self.jump)
+        turn = self.rng.normal(0, math.radians(0.15))
+        if self.silent:
+            return
+        lat, lon, height = self.frame.to_geodetic(
+            plant.x + forward * math.cos(plant.yaw) + float(error[0]),
+            plant.y + forward * math.sin(plant.yaw) + float(error[1]),
+            3.0,
+        )
+        values = dict.fromkeys(GNSS, 0.0) | {
+            "latitude": lat,
+            "longitude": lon,
+            "height": height,
+            "fix": self.fix,
+            "sigma_north": 0.012,
+            "sigma_east": 0.012,
+            "heading": (0.5 * math.pi - plant.yaw + turn) % math.tau,
+            "correction_age": 1.0,
+            "satellites": 20.0,
+            "epoch_utc": (UTC_NS + now) * 1e-9,
+            "epoch_age": 0.06,
+            "alive": 1.0,
+        }
+        self.due.append((now + 60_000_000, values))
