@@ -1,10 +1,11 @@
 /* The controller as a process: firmware core between a host (tty or inherited descriptor) and a
  * plant (standard input and output). For the rig; real boards bring their own main.
  *
- *   gate_fw_sim TTY_PATH | fd:N
+ *   gate_fw_sim HOST [RELAY]      each a tty's path, or fd:N for an inherited descriptor
  *
  * stdin:  sensor frames of 20 bytes: f32 speed, steer angle, yaw rate, battery; u8 load present,
- *         emergency stop, valid, 0. Little endian. The newest counts.
+ *         emergency stop, valid, line (0 HOST, 1 RELAY: a faulty cable stands between). Little endian.
+ *         The newest counts.
  * stdout: after every step of 10 ms, 12 bytes: f32 steer, accel; u8 brake, armed, 0, 0.
  * Ends when stdin ends, so that it never outlives the rig.
  * SPDX-License-Identifier: Apache-2.0
@@ -36,16 +37,12 @@ static uint32_t now_us(void)
 static int open_host(const char *where)
 {
     struct termios raw;
-    int fd;
-    if (strncmp(where, "fd:", 3) == 0) {
-        fd = atoi(where + 3);
-    } else {
-        fd = open(where, O_RDWR | O_NOCTTY);
-    }
+    int inherited = strncmp(where, "fd:", 3) == 0;
+    int fd = inherited ? atoi(where + 3) : open(where, O_RDWR | O_NOCTTY);
     if (fd < 0 || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0) {
         return -1;
     }
-    if (tcgetattr(fd, &raw) == 0) {
+    if (!inherited && tcgetattr(fd, &raw) == 0) {
         raw.c_iflag = 0;
         raw.c_oflag = 0;
         raw.c_lflag = 0;
@@ -89,16 +86,21 @@ int main(int argc, char **argv)
     size_t plant_len = 0;
     uint32_t next_us;
     uint32_t sensors_at_us;
+    int lines[2];
     int host;
-    if (argc != 2) {
-        (void)fprintf(stderr, "usage: gate_fw_sim TTY_PATH | fd:N\n");
+    int i;
+    if (argc != 2 && argc != 3) {
+        (void)fprintf(stderr, "usage: gate_fw_sim HOST [RELAY]\n");
         return 2;
     }
-    host = open_host(argv[1]);
-    if (host < 0) {
-        (void)fprintf(stderr, "gate_fw_sim: cannot open %s: %s\n", argv[1], strerror(errno));
-        return 1;
+    for (i = 1; i < argc; i++) {
+        lines[i - 1] = open_host(argv[i]);
+        if (lines[i - 1] < 0) {
+            (void)fprintf(stderr, "gate_fw_sim: cannot open %s: %s\n", argv[i], strerror(errno));
+            return 1;
+        }
     }
+    host = lines[0];
     memset(&in, 0, sizeof in);
     gate_fw_default_config(&cfg);
     gate_fw_init(&fw, &cfg);
@@ -125,10 +127,10 @@ int main(int argc, char **argv)
                 plant_len = 0;
                 read_sensors(plant, &in);
                 sensors_at_us = now_us();
+                host = lines[argc == 3 && plant[19] != 0];
             }
         }
-        if (wait[1].revents) {
-            ssize_t i;
+        if (wait[1].revents && wait[1].fd == host) {
             got = read(host, bytes, sizeof bytes);
             if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) {
                 return 0;

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-_SENSORS = struct.Struct("<ffffBBBx")
+_SENSORS = struct.Struct("<ffffBBBB")
 _OUTPUTS = struct.Struct("<ffBBxx")
 
 
@@ -39,19 +39,20 @@ class McuOutputs:
 
 
 class FirmwareProcess:
-    """One run of gate_fw_sim. host_fd: its serial side; outputs_fd: readable when outputs came.
+    """One run of gate_fw_sim, which speaks to the host on line_fd (inherited) or, while `send` says so,
+    on a relay, whose other end is relay_fd. outputs_fd: readable when outputs came.
 
     It ends by itself when its standard input closes, so it cannot outlive this process.
     """
 
-    def __init__(self, executable: Path) -> None:
+    def __init__(self, executable: Path, line_fd: int) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [str(executable), f"fd:{theirs.fileno()}"],
+                [str(executable), f"fd:{line_fd}", f"fd:{theirs.fileno()}"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(line_fd, theirs.fileno()),
                 bufsize=0,
             )
         assert self._process.stdin is not None
@@ -68,7 +69,7 @@ class FirmwareProcess:
         return self._process.pid
 
     @property
-    def host_fd(self) -> int:
+    def relay_fd(self) -> int:
         return self._serial.fileno()
 
     @property
@@ -79,8 +80,8 @@ class FirmwareProcess:
     def running(self) -> bool:
         return self._process.poll() is None
 
-    def send(self, inputs: McuInputs) -> None:
-        """The sensors' newest values. Lost if the process is gone or takes none."""
+    def send(self, inputs: McuInputs, by_relay: bool) -> None:
+        """The sensors' newest values, and which line to use. Lost if the process is gone or takes none."""
         frame = _SENSORS.pack(
             inputs.speed_mps,
             inputs.steer_angle_rad,
@@ -89,6 +90,7 @@ class FirmwareProcess:
             inputs.load_present,
             inputs.estop,
             inputs.valid,
+            by_relay,
         )
         with suppress(BlockingIOError, BrokenPipeError):
             self._stdin.write(frame)

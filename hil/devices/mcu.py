@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from gatectl.model import UsageError
 from hil.devices.firmware_build import build_firmware, default_build_dir
 from hil.devices.firmware_process import FirmwareProcess, McuInputs, McuOutputs
-from hil.devices.mcu_relay import SLOW_PERIOD_S, PtyRelay
+from hil.devices.mcu_cable import SLOW_PERIOD_S, Cable
 
 __all__ = ["McuDevice", "McuInputs", "McuOutputs"]
 
@@ -62,7 +62,7 @@ class McuDevice:
         self._actuate = actuate
         self._build_dir = build_dir or default_build_dir()
         self._executable = Path()
-        self._relay: PtyRelay | None = None
+        self._cable: Cable | None = None
         self._process: FirmwareProcess | None = None
         self._powered = False
         self._boot_at_s: float | None = None
@@ -79,10 +79,10 @@ class McuDevice:
     async def start(self) -> dict[str, Any]:
         """Compile if needed, open the port, boot. Raises DeviceError when the firmware cannot be built."""
         self._executable = (await asyncio.to_thread(build_firmware, self._build_dir)).sim
-        self._relay = PtyRelay(self.name)
+        self._cable = Cable(self.name)
         self._powered = True
         self._boot()
-        return {"port": str(self._relay.port), "baud": 460800}
+        return {"port": str(self._cable.port), "baud": 460800}
 
     async def run(self) -> None:
         """Feed the sensors, restart what was reset, brake while the controller is dead."""
@@ -91,7 +91,7 @@ class McuDevice:
         while True:
             now_s = loop.time()
             if self._process is not None:
-                self._process.send(self._seen())
+                self._feed(self._process)
             elif self._boot_at_s is not None and now_s >= self._boot_at_s:
                 self._boot()
             if now_s - self._last_output_s > VALVE_S:
@@ -104,21 +104,21 @@ class McuDevice:
         self._powered = False
         self._boot_at_s = None
         self._halt()
-        if self._relay is not None:
-            self._relay.close()
-            self._relay = None
+        if self._cable is not None:
+            self._cable.close()
+            self._cable = None
 
     def fault(self, mode: str, **params: float | str) -> None:
         """Begin a fault (see `faults`); it adds to those that are on."""
         values = self._checked(mode, params)
-        relay = self._relay
-        if relay is None:
+        cable = self._cable
+        if cable is None:
             raise UsageError(f"{self.name} is not started", "start the device first", where=self.name)
         if mode == "off":
             self._powered = False
             self._boot_at_s = None
             self._halt()
-            relay.unplug()
+            cable.unplug()
         elif mode == "reset":
             self._halt()
         elif mode == "stuck":
@@ -126,22 +126,24 @@ class McuDevice:
         elif mode == "wrong":
             self._speed_factor = values["factor"]
         elif mode == "garbage":
-            relay.faults.garbage_share = values["share"]
+            cable.faults.garbage_share = values["share"]
         elif mode == "drop":
-            relay.faults.drop_share = values["share"]
+            cable.faults.drop_share = values["share"]
         elif mode == "corrupt":
-            relay.faults.corrupt_share = values["share"]
+            cable.faults.corrupt_share = values["share"]
         elif mode == "delay":
-            relay.faults.delay_s = values["delay_s"]
+            cable.faults.delay_s = values["delay_s"]
         elif mode == "slow":
-            relay.faults.slow_period_s = values["period_s"]
+            cable.faults.slow_period_s = values["period_s"]
+        self._choose_line()
 
     def clear(self) -> None:
         """End all faults; a controller without supply boots."""
         self._stuck_at = None
         self._speed_factor = 1.0
-        if self._relay is not None:
-            self._relay.faults.clear()
+        if self._cable is not None:
+            self._cable.faults.clear()
+            self._choose_line()
             if not self._powered:
                 self._powered = True
                 self._boot()
@@ -171,24 +173,35 @@ class McuDevice:
         now = self._sensors()
         return replace(now, speed_mps=now.speed_mps * self._speed_factor)
 
+    def _feed(self, process: FirmwareProcess) -> None:
+        process.send(self._seen(), by_relay=self._cable is not None and self._cable.relaying)
+
+    def _choose_line(self) -> None:
+        """The relay stands in the line only while the cable is faulty."""
+        if self._process is None or self._cable is None:
+            return
+        if not self._cable.faults.active:
+            self._cable.detach()
+        elif not self._cable.relaying:
+            self._cable.relay(self._process.relay_fd)
+        self._feed(self._process)  # tells it at once which line to use
+
     def _boot(self) -> None:
-        if self._relay is None:
+        if self._cable is None:
             return
         self._boot_at_s = None
-        self._process = FirmwareProcess(self._executable)
-        self._process.send(self._seen())
+        if not self._cable.plugged:
+            self._cable.plug()
+        self._process = FirmwareProcess(self._executable, self._cable.line_fd)
         asyncio.get_running_loop().add_reader(self._process.outputs_fd, self._on_outputs, self._process)
-        if self._relay.plugged:
-            self._relay.switch(self._process.host_fd)
-        else:
-            self._relay.plug(self._process.host_fd)
+        self._choose_line()
 
     def _halt(self) -> None:
         """The firmware stops dead. While powered it boots again after RESTART_S."""
         if self._process is not None:
             loop = asyncio.get_running_loop()
-            if self._relay is not None:
-                self._relay.detach()
+            if self._cable is not None:
+                self._cable.detach()
             loop.remove_reader(self._process.outputs_fd)
             self._process.kill()
             self._process = None

@@ -28,10 +28,10 @@ OUTPUTS = {"steer": 0.1, "accel": 0.4, "brake": 0.0}
 
 ROOT = Path(__file__).parents[3]
 RIG = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from hil.devices.firmware_process import FirmwareProcess
-process = FirmwareProcess(Path(sys.argv[1]))
+process = FirmwareProcess(Path(sys.argv[1]), os.openpty()[0])
 print(process.pid, flush=True)
 time.sleep(60)
 """

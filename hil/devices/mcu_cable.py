@@ -1,4 +1,4 @@
-"""The controller's cable: a pseudo-terminal in front, bytes relayed both ways, faults in between.
+"""The controller's cable: a pseudo-terminal, and while it is faulty a relay that spoils the bytes.
 
 The port's name stays the same over power cycles (a symbolic link), as a udev name does.
 """
@@ -33,6 +33,12 @@ class CableFaults:
         self.delay_s = 0.0
         self.slow_period_s = 0.0  # bytes come in bursts this far apart
 
+    @property
+    def active(self) -> bool:
+        """Is anything wrong with the cable?"""
+        shares = (self.garbage_share, self.drop_share, self.corrupt_share)
+        return any((*shares, self.delay_s, self.slow_period_s))
+
     def apply(self, data: bytes) -> bytes:
         """The bytes as they come out; b"" if they are lost."""
         roll = self.random.random
@@ -48,15 +54,16 @@ class CableFaults:
         return data
 
 
-class PtyRelay:
-    """From a pty (whose other side the driver opens) to a descriptor of the device, and back."""
+class Cable:
+    """A pty, whose other side the driver opens. A sound cable is the pty itself: the device's process
+    inherits line_fd and this process has nothing to do. A faulty one is a relay in between."""
 
     def __init__(self, name: str) -> None:
         self.faults = CableFaults()
+        self.line_fd = -1
         self._dir = Path(tempfile.mkdtemp(prefix="gatectl-hil-"))
         self.port = self._dir / name
         self._loop = asyncio.get_running_loop()
-        self._master = -1
         self._slave = -1
         self._device = -1
         self._epoch = 0  # so that delayed bytes of an earlier connection find nobody
@@ -64,44 +71,46 @@ class PtyRelay:
     @property
     def plugged(self) -> bool:
         """Is there a port for the driver to open?"""
-        return self._master >= 0
+        return self.line_fd >= 0
 
-    def plug(self, device_fd: int) -> None:
-        """Connect the device (non-blocking descriptor, owned by the caller) to a fresh pty."""
+    @property
+    def relaying(self) -> bool:
+        """Does the relay stand in between?"""
+        return self._device >= 0
+
+    def plug(self) -> None:
+        """A fresh pty under the old name."""
         self.unplug()
-        self._master, self._slave = os.openpty()
+        self.line_fd, self._slave = os.openpty()
         tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
-        # Our own slave descriptor stays open: else the master reads errors while no driver is there.
+        os.set_blocking(self.line_fd, False)
+        # Our own slave descriptor stays open: else the line reads errors while no driver is there.
         fresh = self._dir / ".fresh"
         fresh.symlink_to(os.ttyname(self._slave))
         fresh.replace(self.port)
-        self._loop.add_reader(self._master, self._pump, self._master)
-        self.switch(device_fd)
 
-    def switch(self, device_fd: int) -> None:
-        """Another device at the same pty (the controller restarted, the cable stays)."""
-        if self._device >= 0:
-            self._loop.remove_reader(self._device)
+    def relay(self, device_fd: int) -> None:
+        """Put the relay between the port and this (non-blocking) descriptor of the device."""
+        self.detach()
         self._device = device_fd
-        self._epoch += 1
+        self._loop.add_reader(self.line_fd, self._pump, self.line_fd)
         self._loop.add_reader(device_fd, self._pump, device_fd)
 
     def detach(self) -> None:
-        """The device is gone, the port stays and is silent."""
+        """Take the relay away. Idempotent."""
         self._epoch += 1
         if self._device >= 0:
             self._loop.remove_reader(self._device)
+            self._loop.remove_reader(self.line_fd)
             self._device = -1
 
     def unplug(self) -> None:
         """The port hangs up and disappears. Idempotent."""
         self.detach()
-        if self._master >= 0:
-            self._loop.remove_reader(self._master)
-            os.close(self._master)
+        if self.line_fd >= 0:
+            os.close(self.line_fd)
             os.close(self._slave)
-            self._master = self._slave = -1
+            self.line_fd = self._slave = -1
             self.port.unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -131,7 +140,7 @@ class PtyRelay:
             self._deliver(to_host, data, self._epoch)
 
     def _deliver(self, to_host: bool, data: bytes, epoch: int) -> None:
-        target = self._master if to_host else self._device
+        target = self.line_fd if to_host else self._device
         if data and target >= 0 and epoch == self._epoch:
             with suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
                 os.write(target, data)  # what the other side does not take is lost, as on a cable
