@@ -137,7 +137,7 @@ async def play(
     loop = asyncio.get_running_loop()
     task = loop.create_task(driver.run())
     try:
-        await asyncio.sleep(0)  # the driver opens its port, which empties the pty's buffer
+        await asyncio.sleep(0.02)  # the driver opens its port, which empties the pty's buffer
         start_s, first_s = loop.time(), recording[0].utc_s
         told_s = 0.0
         for number, burst in enumerate(recording):

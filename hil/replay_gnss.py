@@ -24,7 +24,7 @@ TRUSTED_M = 0.5  # the demo's alert limit: beyond it no vehicle would move
 
 
 class Result(NamedTuple):
-    """Errors are horizontal, 50 % / 95 % / max. arm_m: forward, left of the truth's reference point.
+    """Errors are horizontal, 50 % / 95 % / max. arm_m: forward, left of the antenna from the truth's point.
 
     before, after: fixed epochs of the driver without and with the lever arm taken off. float_after,
     localised_fixed, localised_all with it. trusted: the localiser's epochs whose protection level is
@@ -59,10 +59,11 @@ class Result(NamedTuple):
                 f"  localiser at all epochs                {self.localised_all.text()}",
                 f"  localiser, level within {TRUSTED_M:g} m          {self.trusted.text()}; "
                 f"{self.outside} of them outside their protection level",
-                f"lever arm of the truth's point: {forward:.3f} m forward, {left:.3f} m left",
+                f"the antenna is {abs(forward):.3f} m {'before' if forward >= 0 else 'behind'} and "
+                f"{abs(left):.3f} m {'left' if left >= 0 else 'right'} of the truth's point (estimated, constant)",
                 "the recording has no wheels and no gyro: the localiser dead-reckons on the receiver's",
-                f"  1 Hz speed and course; it refused {self.refused} epochs and began anew after "
-                f"{self.restarts} gaps in the recording",
+                "  1 Hz speed and course, which miss what happens between two epochs, and trusts them like wheels;",
+                f"  it refused {self.refused} epochs and began anew after {self.restarts} gaps in the recording",
                 f"{self.without_truth} usable epochs have no truth at their second and are not compared",
                 f"sentences: {_counts(self.received)}; not used: {_counts(self.rejected) or 'none'}",
                 f"picture: {self.plot}",
