@@ -59,11 +59,11 @@ class Result(NamedTuple):
                 f"  localiser at all epochs                {self.localised_all.text()}",
                 f"  localiser, level within {TRUSTED_M:g} m          {self.trusted.text()}; "
                 f"{self.outside} of them outside their protection level",
-                f"the antenna is {abs(forward):.3f} m {'before' if forward >= 0 else 'behind'} and "
-                f"{abs(left):.3f} m {'left' if left >= 0 else 'right'} of the truth's point (estimated, constant)",
-                "the recording has no wheels and no gyro: the localiser dead-reckons on the receiver's",
-                "  1 Hz speed and course, which miss what happens between two epochs, and trusts them like wheels;",
-                f"  it refused {self.refused} epochs and began anew after {self.restarts} gaps in the recording",
+                f"the antenna is {_side(forward, 'before', 'behind')} and {_side(left, 'left', 'right')} "
+                "of the truth's point (estimated, constant)",
+                "the recording has no wheels and no gyro: the localiser dead-reckons on the receiver's 1 Hz",
+                "  speed and course, which miss what happens between epochs, and trusts them like wheels; it",
+                f"  refused {self.refused} epochs and began anew after {self.restarts} gaps in the recording",
                 f"{self.without_truth} usable epochs have no truth at their second and are not compared",
                 f"sentences: {_counts(self.received)}; not used: {_counts(self.rejected) or 'none'}",
                 f"picture: {self.plot}",
@@ -141,6 +141,10 @@ def _part(recording: list[Burst], part_s: float) -> list[Burst]:
         return recording
     end_s = recording[0].utc_s + part_s
     return [burst for burst in recording if burst.utc_s <= end_s]
+
+
+def _side(metres: float, positive: str, negative: str) -> str:
+    return f"{abs(metres):.3f} m {positive if metres >= 0 else negative}"
 
 
 def _counts(counter: Counter[str]) -> str:
