@@ -178,7 +178,12 @@ def _waits(state: VehicleState, book: OrderBook, now: Situation) -> tuple[Reason
                 remedy="the gate releases the next blocks when they are free",
             )
         )
-    elif now.base_s is not None and now.end_s is not None and now.end_s < now.base_s - 0.02:
+    elif (
+        state.instant.halt_s is None
+        and now.base_s is not None
+        and now.end_s is not None
+        and now.end_s < now.base_s - 0.02
+    ):
         out.append(
             Reason(
                 code="lease_end",

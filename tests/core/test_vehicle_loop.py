@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
+
 import msgspec
 import numpy as np
 import pytest
 from vehicle_loop import VehicleLoop, under_way
 from vehicle_world import ALL, NODES
 
-from gatectl.model.messages import Incident
+from gatectl.model.messages import Incident, Receipt, VehicleStateReport
 
 
 @pytest.mark.parametrize(("load_kg", "seed"), [(0.0, 1), (25_000.0, 2)])
@@ -216,3 +219,46 @@ def test_the_other_lane_is_driven_as_well_and_only_commands_for_it_are_obeyed() 
     assert loop.run(60, loop.standing_at("w_line")), loop.status
     assert abs(loop.stop_error("w_line")) < 0.05
     assert loop.vda.agv_position.map_id == "demo-lane"
+
+
+def beside_the_lane(lateral: float) -> VehicleLoop:
+    loop = VehicleLoop()
+    start = loop.route.at(21.0)
+    loop.plant.x -= lateral * math.sin(start.yaw)
+    loop.plant.y += lateral * math.cos(start.yaw)
+    loop.leased = ALL
+    loop.ready()
+    loop.order(0, 6, [NODES[0], *NODES[1:]])
+    return loop
+
+
+def test_a_start_beside_the_lane_is_steered_out_without_overshoot() -> None:
+    loop = beside_the_lane(0.28)
+    assert loop.run(30, lambda x: x.s_true > 55.0), loop.status
+    assert min(loop.laterals) > -0.06
+    assert abs(loop.laterals[-1]) < 0.05
+
+
+def test_off_its_path_it_trips_and_no_reset_helps() -> None:
+    loop = beside_the_lane(0.9)
+    answer = [m for m in loop.sent if isinstance(m, Receipt)][-1]
+    assert not answer.accepted
+    loop.run(5.0)
+    assert loop.plant.speed == 0.0
+    assert loop.status["drive"][0] == "tripped"
+    assert "on_path" in loop.status["drive"][1]
+    assert loop.outputs is not None
+    assert loop.outputs.commands[0] == 0.0
+
+
+def test_reports_come_often_enough_and_never_too_often() -> None:
+    loop = under_way()
+    times = []
+    for i in range(1000):
+        if i == 500:
+            loop.instant("stateRequest")
+        times += [loop.now for m in loop.step().messages if isinstance(m, VehicleStateReport)]
+    gaps = [b - a for a, b in pairwise(times)]
+    assert max(gaps) <= 520_000_000
+    assert min(gaps) >= 100_000_000
+    assert loop.vda.action_states[-1].action_type == "stateRequest"
