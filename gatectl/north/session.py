@@ -107,7 +107,8 @@ class Session:
         if sock is None:
             raise DeviceError("the connection broke at once", remedy, where=where)
         self._sock = sock
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError):  # a peer that is gone already; reading says so next
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop.add_reader(sock, self._readable)
         if self._client.want_write():
             self._loop.add_writer(sock, self._writable)
@@ -156,7 +157,7 @@ class Session:
 
     async def close(self) -> None:
         """DISCONNECT (so that the broker drops the last will), then end. Idempotent."""
-        if not self.closed.is_set():
+        if not self.closed.is_set() and self._sock is not None:
             self._client.disconnect()
             # paho closes the socket itself once DISCONNECT is written, and reports it.
             with contextlib.suppress(TimeoutError):
