@@ -154,14 +154,19 @@ class Image:
 
     @classmethod
     def attach(cls, path: Path, layout: Layout) -> Image:
-        """Map an existing image. Raises UsageError if it is absent or was made for another layout."""
+        """Map an existing image; for reading only if the file allows no more.
+
+        Raises UsageError if it is absent or was made for another layout.
+        """
         _, size = _places(layout)
+        writable = os.access(path, os.W_OK)
         try:
-            with path.open("r+b") as file:
+            with path.open("r+b" if writable else "rb") as file:
                 header = file.read(_HEADER.size)
                 if os.fstat(file.fileno()).st_size != size or len(header) != _HEADER.size:
                     raise _other_layout(path)
-                memory = mmap.mmap(file.fileno(), size)
+                access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
+                memory = mmap.mmap(file.fileno(), size, access=access)
         except FileNotFoundError as error:
             raise UsageError(
                 "there is no process image", "start the node with `gatectl run`", where=str(path)
@@ -169,7 +174,7 @@ class Image:
         except OSError as error:
             raise UsageError(
                 f"the process image cannot be opened: {error.strerror}",
-                "run as the same user as the daemon",
+                "run as the same user as the daemon, or in its group",
                 where=str(path),
             ) from error
         magic, digest = _HEADER.unpack(header)
@@ -178,7 +183,12 @@ class Image:
         return cls(memory, layout)
 
     def writer(self, key: str) -> BlockWriter:
-        """The writer of a block (`crane1/state`). KeyError if there is no such block."""
+        """The writer of a block (`crane1/state`). KeyError if there is no such block.
+
+        Raises UsageError if the image is mapped for reading only.
+        """
+        if memoryview(self._memory).readonly:
+            raise UsageError("the process image may only be read", "run as the same user as the daemon")
         return BlockWriter(self._memory, self._places[key])
 
     def read_block(self, key: str) -> Snapshot:

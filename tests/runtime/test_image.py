@@ -176,3 +176,13 @@ def test_the_layout_survives_its_file(tmp_path: Path) -> None:
         load_layout(tmp_path / "layout.json")
     with pytest.raises(UsageError, match="gatectl run"):
         load_layout(tmp_path / "none.json")
+
+
+def test_who_may_only_read_reads(image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image.writer("crane/state").write([7.0] * 40, GOOD, [7] * 40)
+    (tmp_path / "image").chmod(0o444)
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)  # root may write everything
+    reader = Image.attach(tmp_path / "image", LAYOUT)
+    assert reader.read_block("crane/state").values == [7.0] * 40
+    with pytest.raises(UsageError, match="may only be read"):
+        reader.writer("crane/state")
