@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from vehicle_loop import VehicleLoop
+
 from gatectl.model.messages import (
     AnyMessage,
     BlockChanged,
@@ -137,11 +139,11 @@ class Crane:
         return {k: float(v) for k, v in self.plc.values().items() if k != "heartbeat"} | {"alive": 1.0}
 
 
-def test_two_containers_pass_with_real_vehicles_and_cranes(rig, vehicle_loop):
+def test_two_containers_pass_with_real_vehicles_and_cranes(rig):
     nodes = {n.id: n for n in rig.core._site.node}
     fleet = {}
     for number, (serial, fake) in enumerate(rig.fleet.items(), 1):
-        loop = vehicle_loop(seed=number, lane=fake.entry.lane, vehicle=str(number), start_m=fake.s)
+        loop = VehicleLoop(seed=number, lane=fake.entry.lane, vehicle=str(number), start_m=fake.s)
         fleet[serial] = Vehicle(fake, loop)
     boxes = {device: plc.yard[0] for device, plc in rig.plcs.items()}
     rig.plcs = {device: Crane(plc, fleet, nodes) for device, plc in rig.plcs.items()}
