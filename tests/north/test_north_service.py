@@ -105,23 +105,39 @@ async def test_the_vehicle_says_offline_when_it_ends_in_order(broker: Broker, li
     assert json.loads(late.on(topic)[0].payload)["connectionState"] == "OFFLINE"
 
 
-async def test_a_killed_vehicle_leaves_its_will(broker: Broker, listen: Listen) -> None:
+def vehicle_process(port: int) -> subprocess.Popen[bytes]:
+    """A vehicle's north side in a process of its own, for killing."""
     script = (
         "import asyncio, sys; from tests.support.north_nodes import *; "
         "asyncio.run(serve(make_node('vehicle', int(sys.argv[1])), FakeNorthPort()))"
     )
-    child = subprocess.Popen([sys.executable, "-c", script, str(broker.port)], cwd=REPO)  # noqa: ASYNC220
+    return subprocess.Popen([sys.executable, "-c", script, str(port)], cwd=REPO)
+
+
+async def test_a_killed_vehicle_leaves_its_will_and_comes_back(broker: Broker, listen: Listen) -> None:
+    topic = "uagv/v2/gatectl/AGV01/connection"
+    children = [vehicle_process(broker.port)]
     try:
         async with serving(make_node("gate", broker.port)) as gate:
-            await eventually(lambda: online(gate) == "ONLINE")
-            child.send_signal(signal.SIGKILL)
+            await eventually(lambda: online(gate) == "ONLINE", within_s=10.0)
+            children[-1].send_signal(signal.SIGKILL)
             await eventually(lambda: online(gate) == "CONNECTIONBROKEN")
-        late = await listen("uagv/v2/gatectl/AGV01/connection")
-        await eventually(lambda: late.heard != [])
-        assert late.heard[0].retain
+            late = await listen(topic)
+            await eventually(lambda: late.on(topic) != [])
+            assert late.on(topic)[0].retain
+            children.append(vehicle_process(broker.port))
+            await eventually(lambda: online(gate) == "ONLINE", within_s=10.0)
+            # A second controller with the same name throws the first one out; one of them stays.
+            seen = len(of(gate, VehicleConnection))
+            children.append(vehicle_process(broker.port))
+            await eventually(lambda: len(of(gate, VehicleConnection)) > seen, within_s=10.0)
+            children[1].kill()
+            await asyncio.sleep(1.0)
+            await eventually(lambda: online(gate) == "ONLINE", within_s=10.0)
     finally:
-        child.kill()
-        child.wait()
+        for child in children:
+            child.kill()
+            child.wait()
 
 
 async def test_a_will_that_comes_late_is_corrected(broker: Broker, listen: Listen) -> None:
