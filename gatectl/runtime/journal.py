@@ -7,7 +7,6 @@ tampering and damage visible, not impossible (a copy of the last link elsewhere 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -21,11 +20,15 @@ from gatectl.model import JournalError
 from gatectl.model.messages import AnyMessage, Checkpoint, Fact, Telemetry
 from gatectl.model.scan import Recovered
 from gatectl.runtime.frames import Batch
+from gatectl.runtime.journal_file import own, remedy
 from gatectl.runtime.journal_schema import GENESIS, TABLES, VERSION, digest_of, link
 
 _message = msgspec.msgpack.Decoder(AnyMessage)
 _encode = msgspec.msgpack.Encoder().encode
 _BUSY_TIMEOUT_S = 2.0
+
+# Enough to notice damage at the end, where a crash would do it, without reading years at every start.
+VERIFIED_AT_OPEN = 1000
 
 
 class Entry(NamedTuple):
@@ -47,17 +50,22 @@ class Journal:
         self.now_utc_ns = utc_ns
         self._last: int = 0
         self._chain: bytes = GENESIS
-        self._lock = self._own()
+        self._lock = own(path)
+        try:
+            with self._errors("opened"):
+                self._db = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+        except JournalError:
+            os.close(self._lock)
+            raise
         try:
             self._open()
         except JournalError:
-            os.close(self._lock)
+            self.close()
             raise
 
     def _open(self) -> None:
         path = self.path
         with self._errors("opened"):
-            self._db = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             found = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -69,12 +77,10 @@ class Journal:
                     "run the version of gatectl that wrote it, or move the file away to start afresh",
                     where=str(path),
                 )
-            problem = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if problem != "ok":
-                raise sqlite3.DatabaseError(problem)
             last = self._db.execute("SELECT entry, chain FROM entries ORDER BY entry DESC LIMIT 1").fetchone()
         if last:
             self._last, self._chain = last
+        self.verify(VERIFIED_AT_OPEN)
 
     # ---- towards the scan ----------------------------------------------------------------------
 
@@ -154,12 +160,21 @@ class Journal:
 
     # ---- upkeep --------------------------------------------------------------------------------
 
-    def verify(self) -> int:
-        """Recompute the whole chain: the number of entries. Raises JournalError at the first break."""
-        chain, count = GENESIS, 0
-        query = "SELECT entry, kind, key, body, digest, chain, utc_ns FROM entries ORDER BY entry"
+    def verify(self, newest: int | None = None) -> int:
+        """Recompute the chain, of all entries or of so many newest: how many were looked at.
+
+        Raises JournalError at the first break.
+        """
+        before = 0 if newest is None else max(0, self._last - newest)
+        chain, count = GENESIS, before
+        query = (
+            "SELECT entry, kind, key, body, digest, chain, utc_ns FROM entries WHERE entry > ? ORDER BY entry"
+        )
         with self._errors("read"):
-            for number, kind, key, body, digest, stored, utc_ns in self._db.execute(query):
+            if before:
+                row = self._db.execute("SELECT chain FROM entries WHERE entry = ?", (before,)).fetchone()
+                chain = row[0] if row else GENESIS  # none: the next link will not hold
+            for number, kind, key, body, digest, stored, utc_ns in self._db.execute(query, (before,)):
                 count += 1
                 chain = link(chain, entry=number, kind=kind, key=key, utc_ns=utc_ns, digest=digest)
                 damaged = body is not None and digest_of(body) != digest
@@ -169,7 +184,7 @@ class Journal:
                         "restore the file from a copy; what follows this entry cannot be trusted",
                         where=str(self.path),
                     )
-        return count
+        return count - before
 
     def close(self) -> None:
         """Close and release it. Idempotent."""
@@ -221,7 +236,7 @@ class Journal:
             yield
         except sqlite3.Error as error:
             raise JournalError(
-                f"the journal cannot be {what}: {error}", _remedy(error), where=str(self.path)
+                f"the journal cannot be {what}: {error}", remedy(error), where=str(self.path)
             ) from error
         except msgspec.MsgspecError as error:
             raise JournalError(
@@ -229,38 +244,3 @@ class Journal:
                 "run the version of gatectl that wrote it",
                 where=str(self.path),
             ) from error
-
-    def _own(self) -> int:
-        lock = -1
-        try:
-            lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(lock)
-            raise JournalError(
-                "another process writes this journal",
-                "stop the other node, or give each its own paths.state_dir",
-                where=str(self.path),
-            ) from error
-        except OSError as error:
-            raise JournalError(
-                f"the journal cannot be opened: {error.strerror}",
-                "make state_dir exist and writable for the daemon",
-                where=str(self.path),
-            ) from error
-        return lock
-
-
-def _remedy(error: sqlite3.Error) -> str:
-    name = getattr(error, "sqlite_errorname", "")
-    if name.startswith("SQLITE_FULL"):
-        return "the disk is full: make room in state_dir; the node goes on by itself"
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return "another program holds the file locked: close it"
-    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-        return "make state_dir and the file writable for the daemon"
-    if name.startswith("SQLITE_IOERR"):
-        return "the disk reports errors or is full: check it"
-    return (
-        "the file is damaged: move it away to start afresh (a reset is then owed), and keep it for analysis"
-    )

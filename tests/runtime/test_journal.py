@@ -116,17 +116,23 @@ def test_a_failed_batch_leaves_nothing_behind(path: Path) -> None:
         "DELETE FROM entries WHERE entry = 2",
     ],
 )
-def test_the_chain_shows_what_was_changed(path: Path, tampering: str) -> None:
+def test_the_chain_shows_what_was_changed(
+    path: Path, tampering: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     journal = Journal(path, utc_ns=1)
-    for number in range(1, 4):
+    for number in range(1, 5):
         journal.accept(command(number), f"k{number}")
-    assert journal.verify() == 3
+    assert journal.verify() == 4
     journal.close()
     db = sqlite3.connect(path)
     db.execute(tampering)
     db.commit()
     db.close()
-    journal = Journal(path, utc_ns=1)
+    with pytest.raises(JournalError, match="entry 2 is not what was written"):
+        Journal(path, utc_ns=1)
+    monkeypatch.setattr("gatectl.runtime.journal.VERIFIED_AT_OPEN", 1)
+    journal = Journal(path, utc_ns=1)  # what is far back is not looked at again at every start
+    assert journal.verify(1) == 1
     with pytest.raises(JournalError, match="entry 2 is not what was written"):
         journal.verify()
     journal.close()
