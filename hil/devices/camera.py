@@ -16,8 +16,6 @@ import msgspec
 from drivers.scanner.wire import EVENT_PATH, KEEP_ALIVE_PATH, ContainerInfo, from_utc_ns
 from hil.devices.faults import Faults
 
-KEEP_ALIVE_S = 1.0
-RETRY_S = 0.5
 TICK_S = 0.05
 POST_TIMEOUT_S = 3.0
 
@@ -34,7 +32,7 @@ _PARAMS: dict[str, dict[str, float | str]] = {
 class SimCamera:
     """Reads what the world shows it and repeats each event until it is answered 200.
 
-    answers: HTTP status of every post, oldest first (0: none came).
+    keep_alive_s, retry_s: periods. answers: HTTP status of every post, oldest first (0: none came).
     """
 
     faults: ClassVar[dict[str, str]] = {
@@ -48,6 +46,7 @@ class SimCamera:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.keep_alive_s, self.retry_s = 1.0, 0.5
         self.answers: list[int] = []
         self._boot = secrets.token_hex(6)
         self._number = 0
@@ -104,14 +103,14 @@ class SimCamera:
         while True:
             now_s = time.monotonic()
             if "off" not in self._faults and now_s >= alive_due_s:
-                alive_due_s = now_s + KEEP_ALIVE_S
+                alive_due_s = now_s + self.keep_alive_s
                 await self._post(KEEP_ALIVE_PATH, msgspec.json.encode({"deviceId": self.name}))
             may_send = "off" not in self._faults and "stuck" not in self._faults and now_s >= retry_due_s
             if may_send and self._events and now_s >= self._events[0][0]:
                 if await self._post(EVENT_PATH, msgspec.json.encode(self._events[0][1])):
                     self._events.popleft()
                 else:
-                    retry_due_s = now_s + RETRY_S
+                    retry_due_s = now_s + self.retry_s
             await asyncio.sleep(TICK_S)
 
     async def stop(self) -> None:

@@ -147,6 +147,9 @@ class SimCrane:
         server, self._server = self._server, None
         if server is not None:
             await server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus leaves it untyped
+            await asyncio.sleep(CYCLE_S)  # for connections that were being accepted at that moment
+            for connection in list(server.active_connections.values()):
+                connection.close()
 
     async def _access(  # noqa: PLR0917  pymodbus gives six
         self,

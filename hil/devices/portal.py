@@ -14,8 +14,6 @@ import msgspec
 from drivers.scanner.wire import Ack, Heartbeat, Refusal, Verdict, from_utc_ns, to_line
 from hil.devices.faults import Faults
 
-HEARTBEAT_S = 1.0
-RESEND_S = 1.0
 TICK_S = 0.05
 VerdictWord = Literal["clear", "suspicious", "absent"]
 
@@ -32,7 +30,8 @@ _PARAMS: dict[str, dict[str, float | str]] = {
 class SimPortal:
     """Screens what the world puts in front of it.
 
-    answers: every answer of the other side, oldest first.
+    heartbeat_s, resend_s: periods. answers: every answer of the other side, oldest first.
+    forget_acks: so many acknowledgements that come next are lost (for tests).
     """
 
     faults: ClassVar[dict[str, str]] = {
@@ -46,7 +45,9 @@ class SimPortal:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.heartbeat_s = self.resend_s = 1.0
         self.answers: list[Ack | Refusal] = []
+        self.forget_acks = 0
         self._session = secrets.token_hex(6)
         self._number = 0
         self._random = random.Random(name)
@@ -96,16 +97,17 @@ class SimPortal:
         while True:
             now_s = time.monotonic()
             if "off" in self._faults:
-                await self._hang_up()
+                if self._server is not None:
+                    await self._hang_up()
             elif self._server is None:
                 with suppress(OSError):  # the port may be busy for a moment: next tick
                     await self._listen()
             if now_s >= beat_due_s:
-                beat_due_s = now_s + HEARTBEAT_S
+                beat_due_s = now_s + self.heartbeat_s
                 self._say(to_line(Heartbeat(session=self._session)))
             for number, (due_s, message) in list(self._unacked.items()):
                 if self._writers and now_s >= due_s:
-                    self._unacked[number] = (now_s + RESEND_S, message)
+                    self._unacked[number] = (now_s + self.resend_s, message)
                     self._said.add(number)
                     self._say(to_line(message))
             await asyncio.sleep(TICK_S)
@@ -129,16 +131,18 @@ class SimPortal:
 
     async def _hang_up(self) -> None:
         server, self._server = self._server, None
-        if server is None:
-            return
-        server.close()
+        if server is not None:
+            server.close()
+        await asyncio.sleep(TICK_S)  # for connections that are being accepted at this moment
         for writer in list(self._writers):
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
-        await server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._server is None:
+            writer.close()
+            return
         self._writers.add(writer)
         # What was not acknowledged is said again on every new connection.
         for number in self._said & self._unacked.keys():
@@ -147,7 +151,11 @@ class SimPortal:
             while line := await reader.readline():
                 answer = msgspec.json.decode(line, type=Ack | Refusal)
                 self.answers.append(answer)
-                if isinstance(answer, Ack) and answer.session == self._session:
+                if not isinstance(answer, Ack) or answer.session != self._session:
+                    continue
+                if self.forget_acks > 0:
+                    self.forget_acks -= 1
+                else:
                     self._unacked.pop(answer.number, None)
         except (OSError, ValueError, msgspec.MsgspecError, asyncio.CancelledError):
             pass  # a connection that ends or speaks otherwise is simply closed
