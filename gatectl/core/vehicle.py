@@ -146,7 +146,7 @@ class VehicleCore:
         self._announce(state, drive, out)
         state.running = drive.allowed and not command.brake
         steer = self._steer(state, pose, readings, dt)
-        moving = readings.motion.wheel > 0.02 or not command.brake
+        moving = not command.brake or (readings.motion.wheel > 0.02 and not readings.motion.standing)
         core[0][vehicle_tags.INDEX["speed_target"]] = command.target
         core[0][vehicle_tags.INDEX["driving"]] = float(moving)
         now = Situation(pose, deviation, readings, vehicle, drive, end_s, base_s, reach_s, moving)

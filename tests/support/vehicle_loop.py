@@ -72,7 +72,7 @@ class VehicleLoop:
         self.now = 1_000_000_000
         self.scan_no = 0
         self.armed, self.estop, self.seen_reset = False, False, 0.0
-        self.mcu_silent = False
+        self.mcu_silent, self.slow_scans = False, 0
         self.loaded: float | None = None
         self.leased: tuple[str, ...] = ()
         self.lease_sequence = 0
@@ -174,7 +174,8 @@ class VehicleLoop:
         while self.gnss.due and self.gnss.due[0][0] <= self.now:
             self._put("gnss", self.gnss.due.pop(0)[1])
         noise = rng.standard_normal(2).tolist()
-        speed = plant.speed * self.wheel_scale + 0.01 * noise[0] if plant.speed > 0.01 else 0.0
+        speed = plant.speed * self.wheel_scale + 0.01 * noise[0]
+        self.slow_scans = self.slow_scans + 1 if abs(plant.speed) < 0.03 else 0
         if self.mcu_silent:
             return
         load = float(plant.load_kg > 0) if self.loaded is None else self.loaded
@@ -188,7 +189,7 @@ class VehicleLoop:
                 "steer_angle": plant.steer_rad,
                 "yaw_rate": plant.yaw_rate + self.gyro_bias + math.radians(0.05) * noise[1],
                 "brake_applied": float(plant._brake > 0.5),
-                "standstill": float(plant.speed < 0.005),
+                "standstill": float(self.slow_scans >= 15),
                 "load_present": load,
                 "host_timeout": 0.0,
                 "clamped": 0.0,

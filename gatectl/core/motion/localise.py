@@ -274,7 +274,7 @@ class Localiser:
             refused_m=math.hypot(*state.offset),
             reach_m=self._wheelbase,
         )
-        speed = motion.wheel * x[ekf.SCALE]
+        speed = 0.0 if motion.standing else motion.wheel * x[ekf.SCALE]
         return Estimate(True, x[ekf.X], x[ekf.Y], x[ekf.YAW], speed, rate, x[ekf.SLIP], level, jump)
 
 
