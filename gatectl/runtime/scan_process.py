@@ -215,6 +215,7 @@ class ScanProcess:
             "collector_max_us": self._collect_max_ns / 1000,
             "batches_waiting": self._link.batches_waiting,
             "records_lost": self._link.records_lost,
+            "datagrams_refused": self._child.endpoint.refused,
             "image_retries_exhausted": self._image.retries_exhausted,
         }
 

@@ -63,6 +63,7 @@ class Supervisor:
         self._endpoint = Endpoint(self._places.supervisor)
         self._started_s = time.monotonic()
         self._status: Status | None = None
+        self._status_s = 0.0
         self._ready = False
         kinds = [("north", ""), ("recorder", ""), *(("field", group) for group in groups), ("scan", "")]
         self._members: dict[str, Member] = {}
@@ -144,7 +145,7 @@ class Supervisor:
             if isinstance(frame, Beat) and frame.name in self._members:
                 self._members[frame.name].heard(frame, now_s)
             elif isinstance(frame, Newest) and isinstance(frame.message, Status):
-                self._status = frame.message
+                self._status, self._status_s = frame.message, now_s
 
     def _line(self) -> str:
         waiting = [f"{m.name} {m.state}" for m in self._members.values() if m.state not in _UP]
@@ -183,6 +184,7 @@ class Supervisor:
             "realtime": {key: scan[key] for key in realtime if key in scan},
             "details": {name: m.detail for name, m in self._members.items() if name != "scan"},
             "status": msgspec.to_builtins(self._status) if self._status else None,
+            "status_age_s": self._status_age_s(),
         }
 
     def _why(self, subject: str) -> dict[str, Any]:
@@ -195,7 +197,15 @@ class Supervisor:
         if not found:
             known = ", ".join(e.subject for e in explanations)
             raise UsageError(f"nothing is called {subject}", f"subjects are: {known}")
-        return {"scan_no": self._status.scan_no, "explanations": msgspec.to_builtins(found)}
+        return {
+            "scan_no": self._status.scan_no,
+            "age_s": self._status_age_s(),
+            "explanations": msgspec.to_builtins(found),
+        }
+
+    def _status_age_s(self) -> float | None:
+        """How old the core's last word is: it stays when the scan process dies."""
+        return round(time.monotonic() - self._status_s, 3) if self._status else None
 
 
 def _make_directory(path: Path) -> None:

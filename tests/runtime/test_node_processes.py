@@ -157,6 +157,7 @@ def test_a_node_lives_and_ends_in_order(start: Callable[..., RunningNode]) -> No
     assert "ordinary scheduling" in status["realtime"]["realtime"]
     why = request(node.run, {"ask": "why", "subject": "valve"})
     assert why["explanations"][0]["subject"] == "valve"
+    assert 0 <= why["age_s"] < 30
     with pytest.raises(UsageError, match=r"nothing is called nix.*valve"):
         request(node.run, {"ask": "why", "subject": "nix"})
     with pytest.raises(UsageError, match="unknown question"):
