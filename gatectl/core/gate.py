@@ -16,6 +16,7 @@ from gatectl.core.flow import (
 )
 from gatectl.core.gate_cranes import Cranes, Read, crane_tags
 from gatectl.core.gate_desk import Desk, transit_changed
+from gatectl.core.gate_fleet import Fleet
 from gatectl.core.gate_plan import plans
 from gatectl.core.gate_state import FINISHED_KEPT, GateState, Out, recall
 from gatectl.core.gate_status import Unfit, detail, explanations, signature
@@ -31,7 +32,6 @@ from gatectl.model.site import Site
 _STATUS_LOOK_NS = 200_000_000
 _STATUS_EVERY_NS = 1_000_000_000
 _RESEND_NS = 10_000_000_000
-_OFF_LANE_M = 3.0  # farther from the centre line a position says nothing about the lane's blocks
 _NOT_CONFIGURED = Sample(0.0, Quality.BAD, Cause.NOT_CONFIGURED, 0)
 
 
@@ -55,6 +55,7 @@ class GateCore:
         self._plans = plans(site, self._traffic.map)
         self._dispatch = Dispatch(site.route, site.node, self._lines, site.map_id, site.limits)
         self._desk = Desk(node.config.name, node.site, self._vehicles, self._lines)
+        self._fleet = Fleet(site, self._traffic, self._plans)
         self._cranes = Cranes(node.site, self._traffic, self._plans)
         self._tags = [f"core.{spec.name}" for spec in tags(node.config, node.site)]
 
@@ -81,8 +82,8 @@ class GateCore:
         out = Out(self._name, state, inputs)
         read = self._reader(state, inputs)
         reported = self._desk.take(state, inputs.messages, out)
-        self._follow_vehicles(state, reported, out)
-        unfit = self._unfit(state, out)
+        self._fleet.follow(state, reported, out)
+        unfit = self._fleet.unfit(state, out)
         missing = self._assign_vehicles(state, unfit, out)
         self._step_transits(state, read, missing, out)
         self._grant_blocks(state, unfit, out)
@@ -126,99 +127,20 @@ class GateCore:
         wanted, layout = self._cranes.commands(state), self._layout
         return [wanted.get(layout.names[i], layout.specs[i].safe_value) for i in layout.commands()]
 
-    # ---- vehicles -------------------------------------------------------------------------------
-
-    def _follow_vehicles(self, state: GateState, reported: list[str], out: Out) -> None:
-        """Occupancy from the reports; silence and conflicts become incidents."""
-        for serial in reported:
-            track, vehicle = state.tracks[serial], self._vehicles[serial]
-            if not track.localised or abs(track.lateral_m) > _OFF_LANE_M:
-                continue
-            tail_m, front_m = track.s_m - vehicle.rear_m, track.s_m + vehicle.front_m
-            before = state.traffic.conflicts.get(serial)
-            out.changes(self._traffic.seen(state.traffic, serial, vehicle.lane, tail_m, front_m))
-            safe_tail_m = tail_m - track.deviation_m
-            out.changes(self._traffic.free_passed(state.traffic, serial, vehicle.lane, safe_tail_m))
-            block = state.traffic.conflicts.get(serial)
-            if block is not None and block != before:
-                text = (
-                    f"{serial} was seen in {block}, which {self._traffic.holder(state.traffic, block)} holds"
-                )
-                out.note(
-                    Note("alarm", serial, "block_conflict", text, "stop the vehicles and clear the place")
-                )
-        for serial, track in state.tracks.items():
-            silent = self._silent(track, out)
-            if silent and serial not in state.silent and state.reconciled:
-                text, remedy = f"{serial} does not report; its blocks stay occupied", "bring its link back"
-                out.note(Note("warning", serial, "vehicle_silent", text, remedy))
-                state.silent.append(serial)
-            elif not silent and serial in state.silent:
-                state.silent.remove(serial)
-
-    def _silent(self, track: VehicleTrack, out: Out) -> bool:
-        return track.silent(out.now_mono_ns, self._limits.vehicle_silent_after_s)
-
-    def _unfit(self, state: GateState, out: Out) -> Unfit:
-        """Why nothing ("") or a vehicle may not be granted anything."""
-        unfit: dict[str, tuple[Reason, ...]] = {"": ()}
-        silent = []
-        for serial, track in state.tracks.items():
-            unfit[serial] = ()
-            if self._silent(track, out):
-                silent.append(serial)
-                text, remedy = f"{serial} does not report", "bring its link back; its blocks stay occupied"
-                unfit[serial] = (Reason(code="vehicle_silent", text=text, remedy=remedy),)
-        state.reconciled = state.reconciled or not silent
-        if not state.reconciled:
-            text = f"since the start {', '.join(silent)} did not report, so the occupancy is not known"
-            unfit[""] += (Reason(code="not_reconciled", text=text, remedy="bring every vehicle's link up"),)
-        if state.reset_owed:
-            text, remedy = (
-                "the gate's controller started and waits for a reset",
-                "look at the gate, then reset",
-            )
-            unfit[""] += (Reason(code="reset_owed", text=text, remedy=remedy),)
-        return unfit
-
-    def _near(self, track: VehicleTrack, at_m: float) -> bool:
-        return track.localised and track.stopped and abs(track.s_m - at_m) <= 2 * self._limits.node_reached_m
+    # ---- transits -------------------------------------------------------------------------------
 
     def _assign_vehicles(self, state: GateState, unfit: Unfit, out: Out) -> dict[str, tuple[Reason, ...]]:
-        """Give each released transit an idle vehicle at the start of its route; say why it has none."""
+        """Give each released transit a vehicle and the vehicle its order; say why one has none."""
         missing: dict[str, tuple[Reason, ...]] = {}
         for name, transit in state.transits.items():
             if transit.vehicle or transit.state != "ORIGIN_RELEASED" or transit.held_by:
                 continue
-            plan, reasons = self._plans[transit.direction], list(unfit[""])
-            start = plan.nodes[0]
-            candidates = [transit.wanted] if transit.wanted else list(state.tracks)
-            for serial in candidates:
-                if self._vehicles[serial].lane != plan.lane:
-                    problem = "runs on another lane"
-                elif serial in state.orders:
-                    problem = f"carries {state.orders[serial].load_id}"
-                elif unfit[serial]:
-                    problem = "does not report"
-                elif not self._near(state.tracks[serial], start.at_m):
-                    problem = f"does not stand at {start.id}"
-                else:
-                    break
-                text, remedy = f"{serial} {problem}", f"it must stand idle at {start.id}"
-                reasons.append(Reason(code=f"no_vehicle_{serial}", text=text, remedy=remedy))
-            else:
-                missing[name] = tuple(reasons)
-                continue
-            if unfit[""]:
-                missing[name] = unfit[""]
-                continue
-            transit.vehicle = serial
-            order = OrderState(name, name, transit.container, transit.direction, [0])
-            state.orders[serial] = order
-            self._send_order(state, serial, -1, out)
+            transit.vehicle, missing[name] = self._fleet.choose(state, transit, unfit)
+            if transit.vehicle:
+                order = OrderState(name, name, transit.container, transit.direction, [0])
+                state.orders[transit.vehicle] = order
+                self._send_order(state, transit.vehicle, -1, out)
         return missing
-
-    # ---- transits -------------------------------------------------------------------------------
 
     def _step_transits(
         self,
@@ -272,7 +194,7 @@ class GateCore:
             now_utc_ns=now,
             origin=view.origin,
             permit=view.permit,
-            at_check=self._near(track, node.at_m) and not self._silent(track, out),
+            at_check=self._fleet.near(track, node.at_m) and not self._fleet.silent(track, out),
             scale={n: read(f"{node.scale}.{n}") for n in ("gross", "stable", "overload", "underload")},
             tare_kg=vehicle.tare_kg,
             read=state.evidence.reads.get(node.camera),
@@ -315,7 +237,7 @@ class GateCore:
             track = state.tracks[serial]
             known = track.order_update_id if track.order_id == order.order_id else -1
             waited_ns = out.now_mono_ns - state.order_sent_mono_ns.setdefault(serial, out.now_mono_ns)
-            if known < order.update_id and waited_ns > _RESEND_NS and not self._silent(track, out):
+            if known < order.update_id and waited_ns > _RESEND_NS and not self._fleet.silent(track, out):
                 self._send_order(state, serial, known, out)
 
     def _issue_leases(self, state: GateState, unfit: Unfit, out: Out) -> None:
