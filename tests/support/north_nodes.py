@@ -12,6 +12,7 @@ from typing import Any, Literal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatectl.model import vda5050
+from gatectl.model.messages import VehicleConnection
 from gatectl.model.node import MqttConfig, Node, NodeConfig, PathsConfig, VehicleConfig
 from gatectl.model.site import (
     CraneConfig,
@@ -149,3 +150,12 @@ def state(order_id: str = "", update: int = 0, **changes: Any) -> vda5050.State:
         "loads": (vda5050.Load(load_id="MSKU0000001"),),
     }
     return vda5050.State(**{**fields, **changes})
+
+
+def of(port: FakeNorthPort, kind: type) -> list:  # type: ignore[type-arg]
+    return [m for m in (*port.accepted, *port.forwarded) if isinstance(m, kind)]
+
+
+def online(gate: FakeNorthPort) -> str:
+    seen = of(gate, VehicleConnection)
+    return seen[-1].connection_state if seen else ""
