@@ -65,6 +65,7 @@ class Supervisor:
         self._status: Status | None = None
         self._status_s = 0.0
         self._ready = False
+        self._exit_code = 0
         kinds = [("north", ""), ("recorder", ""), *(("field", group) for group in groups), ("scan", "")]
         self._members: dict[str, Member] = {}
         for kind, group in kinds:
@@ -93,7 +94,7 @@ class Supervisor:
             loop.remove_reader(self._endpoint.fileno())
             self._release()
         self._log.info("stopped%s", "" if clean else ", not every process in order")
-        return 0
+        return self._exit_code
 
     async def _supervise(self, done: asyncio.Event) -> None:
         watchdog_s = systemd.watchdog_interval_s()
@@ -112,6 +113,10 @@ class Supervisor:
             if now_s >= next_status_s:
                 next_status_s = now_s + _STATUS_PERIOD_S
                 systemd.notify(f"STATUS={self._line()}")
+                if not self._places.supervisor.exists():
+                    self._log.error("runtime_dir was removed under the running node: stopping")
+                    self._exit_code = 1
+                    return
             with suppress(TimeoutError):
                 await asyncio.wait_for(done.wait(), self._timing.tick_s)
 

@@ -306,6 +306,19 @@ def test_nothing_survives_a_killed_supervisor_and_devices_are_made_safe(
     assert again.stop() == 0
 
 
+def test_a_node_whose_directory_is_removed_ends_safe_and_says_why(start: Callable[..., RunningNode]) -> None:
+    node = start()
+    node.wait_ready()
+    pids = list(node.pids().values())
+    for path in node.run.iterdir():
+        path.unlink()
+    assert node.process.wait(30) == 1
+    assert not any(map(alive, pids))
+    assert "runtime_dir was removed" in node.logged("supervisor")
+    for name in "abc":
+        assert node.device(name)[-2:] == ["safe", "closed"]
+
+
 def test_one_directory_has_one_node(start: Callable[..., RunningNode]) -> None:
     node = start()
     node.wait_ready()
