@@ -1,14 +1,11 @@
-"""When the controller arms and what disarms it (rules 3 to 7 of gate_fw.h)."""
+"""When the controller arms and what disarms it (rules 3 to 6 of gate_fw.h)."""
 
 from __future__ import annotations
 
 import math
 
 import pytest
-from firmware_lib import DRIVE, Bench, Config, default_config
-
-from firmware_bridge import Command
-from firmware_bridge.frames import Frame, FrameType, encode
+from firmware_lib import Bench, Config, default_config
 
 DISARM_CONNECTION, DISARM_HOST, DISARM_ESTOP, DISARM_FAULT, NO_INTENT = 2, 3, 4, 5, 6
 ARMED, DISARMED, RESET_REFUSED, COMMAND_REFUSED = 1, 2, 3, 4
@@ -34,27 +31,6 @@ def test_commands_without_hello_are_ignored() -> None:
         bench.controller.step()
     assert (bench.out.armed, bench.out.brake) == (0, 1)
     assert bench.controller.tx() == b""
-
-
-def test_commands_of_another_connection_are_neither_heartbeat_nor_reset() -> None:
-    bench = Bench()
-    bench.arm()
-    other = Bench()
-    other.connect()
-    other.connect()
-    assert other.session.connection_id != bench.session.connection_id
-    other.session._tx_sequence = 1000
-    bench.inputs.estop = 1
-    bench.run(0.02, reset=1)
-    bench.inputs.estop = 0
-    bench.run(0.02, reset=1)
-    for reset in range(1, 31):
-        other.controller.now_us = bench.controller.now_us
-        bench.controller.rx(other.frame(reset=reset))
-        bench.controller.step()
-        assert bench.out.armed == 0
-    bench.silence(0.01)
-    assert bench.telemetry["host_timeout"] == 1.0
 
 
 def test_a_static_reset_does_nothing_and_a_lower_count_is_a_new_baseline() -> None:
@@ -116,34 +92,6 @@ def test_a_silent_host_brakes_within_its_time_and_needs_a_reset() -> None:
     assert bench.telemetry["host_timeout"] == 0.0
 
 
-def test_a_long_silence_ends_the_connection_and_the_talking() -> None:
-    bench = Bench()
-    bench.arm()
-    bench.silence(1.9)
-    told = len(bench.events)
-    bench.silence(0.05)
-    assert len(bench.events) > told
-    bench.silence(0.2)
-    told = len(bench.events)
-    bench.silence(1.0)
-    assert len(bench.events) == told
-    bench.controller.rx(bench.frame(reset=2))
-    bench.controller.step()
-    assert bench.out.armed == 0
-    bench.arm()
-
-
-def test_silence_stays_silence_when_the_ticks_wrap() -> None:
-    bench = Bench(start_us=(1 << 32) - 100_000)
-    bench.arm()
-    bench.run(0.2, reset=1)
-    assert bench.out.armed == 1
-    bench.silence(0.3)
-    bench.controller.now_us += (1 << 32) - 300_000
-    bench.silence(0.05)
-    assert (bench.out.armed, bench.out.brake, bench.out.accel_mps2) == (0, 1, 0.0)
-
-
 def test_estop_latches_until_released_and_reset() -> None:
     bench = Bench()
     bench.arm()
@@ -170,17 +118,6 @@ def test_a_new_connection_disarms() -> None:
     assert (bench.out.armed, bench.out.brake) == (0, 1)
     assert bench.telemetry["disarm_cause"] == float(DISARM_CONNECTION)
     bench.run(0.05, reset=2)
-    assert bench.out.armed == 1
-
-
-def test_a_repeated_hello_of_the_same_connection_changes_nothing() -> None:
-    bench = Bench()
-    bench.arm()
-    bench.controller.rx(bench.session.hello(bench.now_ns))
-    bench.run(0.05, reset=1)
-    assert bench.out.armed == 1
-    bench.controller.rx(encode(Frame(FrameType.HELLO, 200, bench.session.connection_id, 0, b"x")))
-    bench.run(0.05, reset=1)
     assert bench.out.armed == 1
 
 
@@ -243,81 +180,6 @@ def test_rolling_back_ends_at_standstill() -> None:
     bench.inputs.speed_mps = -0.01
     bench.run(0.05, reset=3)
     assert bench.out.armed == 1
-
-
-def test_commands_that_are_a_little_late_are_taken() -> None:
-    bench = Bench()
-    bench.arm()
-    queue = []
-    for _ in range(40):
-        queue.append(bench.frame(reset=1))
-        if len(queue) > 9:
-            bench.controller.rx(queue.pop(0))  # 90 ms old
-        bench.controller.step()
-        bench.collect()
-    assert (bench.out.armed, bench.out.brake) == (1, 0)
-
-
-def test_late_commands_are_no_heartbeat() -> None:
-    bench = Bench()
-    bench.arm()
-    queue = []
-    for _ in range(40):
-        queue.append(bench.frame(reset=1))
-        if len(queue) > 15:
-            bench.controller.rx(queue.pop(0))  # 150 ms old
-        bench.controller.step()
-        bench.collect()
-    assert (bench.out.armed, bench.out.brake) == (0, 1)
-    assert (COMMAND_REFUSED, 4) in bench.firmware_events
-
-
-def test_a_drifting_clock_is_not_late() -> None:
-    bench = Bench()
-    bench.arm()
-    for i in range(6000):  # a minute; the host's clock is 500 ppm fast
-        ahead_ns = i * 5_000
-        frame = bench.session.command(bench.now_ns - ahead_ns, Command(True, 1, DRIVE))
-        bench.controller.rx(frame)
-        assert bench.controller.step().armed == 1
-
-
-@pytest.mark.parametrize("copies", [1, 3])
-def test_repeated_and_reordered_frames_are_no_heartbeat(copies: int) -> None:
-    bench = Bench()
-    bench.arm()
-    old = bench.frame(reset=1)
-    newer = bench.frame(reset=1)
-    bench.controller.rx(newer)
-    bench.controller.step()
-    for _ in range(30):
-        bench.controller.rx(old * copies)
-        bench.controller.rx(newer * copies)
-        bench.controller.step()
-    assert (bench.out.armed, bench.out.brake) == (0, 1)
-
-
-@pytest.mark.parametrize(("ahead", "taken"), [(1, True), (32_767, True), (32_768, False), (65_535, False)])
-def test_how_far_ahead_a_sequence_may_be(ahead: int, taken: bool) -> None:
-    bench = Bench()
-    bench.arm()
-    refused = bench.telemetry["rx_refused"]
-    bench.session._tx_sequence = (bench.session._tx_sequence - 1 + ahead) % 0x10000
-    bench.run(0.02, reset=1)
-    assert (bench.telemetry["rx_refused"] == refused) == taken
-
-
-def test_the_sequence_wraps() -> None:
-    bench = Bench()
-    bench.arm()
-    bench.session._tx_sequence = 0x7000
-    bench.run(0.02, reset=1)
-    bench.session._tx_sequence = 0xE000
-    bench.run(0.02, reset=1)
-    bench.session._tx_sequence = 0xFFFE
-    bench.run(0.3, reset=1)
-    assert bench.out.armed == 1
-    assert bench.telemetry["rx_refused"] == 0.0
 
 
 def broken(change: str) -> Config:
