@@ -24,7 +24,7 @@ SCALE_WALK = 1e-4**2
 SLIP_WALK = 4e-4**2
 ALONG_NOISE = 0.006  # of the distance travelled, per step
 ACROSS_NOISE = 0.004
-CREEP_WALK = 1e-3**2  # m2/s: keeps the filter from believing an average of correlated errors
+CREEP_WALK = 2e-3**2  # m2/s: keeps the filter from believing an average of correlated errors
 
 
 def diagonal(sigmas: list[float]) -> list[float]:
