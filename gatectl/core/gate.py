@@ -170,6 +170,7 @@ class GateCore:
         finished = [n for n, t in state.transits.items() if t.state == "GROUNDED"]
         for name in finished[:-FINISHED_KEPT]:
             del state.transits[name], state.watches[name]
+            state.saved.pop(f"transit/{name}", None)
 
     def _view(self, state: GateState, transit: Transit, read: Read, out: Out) -> View:
         plan = self._plans[transit.direction]
@@ -247,7 +248,7 @@ class GateCore:
         conflicts = state.traffic.conflicts
         stopped = set(conflicts) | {self._traffic.holder(state.traffic, b) for b in conflicts.values()}
         for serial, lease_state in state.leases.items():
-            if unfit[serial] or serial in stopped:
+            if serial in stopped or self._fleet.silent(state.tracks[serial], out):
                 continue
             order = state.orders.get(serial)
             blocks = self._traffic.held(state.traffic, serial)

@@ -55,6 +55,10 @@ class Fleet:
                 silent.append(serial)
                 text, remedy = f"{serial} does not report", "bring its link back; its blocks stay occupied"
                 unfit[serial] = (Reason(code="vehicle_silent", text=text, remedy=remedy),)
+            elif track.disabled:
+                text = f"{serial} cannot drive: {'; '.join(track.trouble)}"
+                remedy = "see to the vehicle and reset it; it is granted nothing before"
+                unfit[serial] = (Reason(code="vehicle_disabled", text=text, remedy=remedy),)
         state.reconciled = state.reconciled or not silent
         if not state.reconciled:
             text = f"since the start {', '.join(silent)} did not report, so the occupancy is not known"
@@ -74,7 +78,7 @@ class Fleet:
             elif serial in state.orders:
                 problem = f"carries {state.orders[serial].load_id}"
             elif unfit[serial]:
-                problem = "does not report"
+                problem = "does not report, or cannot drive"
             elif not self.near(state.tracks[serial], start.at_m):
                 problem = f"does not stand at {start.id}"
             else:

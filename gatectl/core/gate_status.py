@@ -88,8 +88,9 @@ def _vehicle(state: GateState, traffic: Traffic, unfit: Unfit, serial: str) -> E
         )
         for said in track.trouble
     )
-    if unfit[serial]:
-        reasons, word = unfit[serial] + reasons, "silent"
+    reasons = unfit[serial] + reasons
+    if any(r.code == "vehicle_silent" for r in reasons):
+        word = "silent"
     else:
         word = "stands" if track.stopped else "drives"
     reasons += tuple(r for r in _waits(state, traffic, unfit, serial) if r not in reasons)

@@ -17,7 +17,8 @@ class VehicleTrack(Struct):
 
     s_m, lateral_m: control point on its lane; deviation_m: its protection level; localised: whether
     the newest report had a position on our map. actions: status by action id. order_*: what the
-    vehicle says it carries out. stopped: does not drive and stands.
+    vehicle says it carries out. stopped: does not drive and stands. trouble: its own words; disabled:
+    among them is what keeps it from driving until a person has been there.
     """
 
     serial: str
@@ -33,6 +34,7 @@ class VehicleTrack(Struct):
     actions: dict[str, str] = field(default_factory=dict)
     loaded: bool = False
     trouble: list[str] = field(default_factory=list)
+    disabled: bool = False
 
     def silent(self, now_mono_ns: int, after_s: float) -> bool:
         """No report for longer than `after_s`, or none at all."""
@@ -49,6 +51,11 @@ def observe(track: VehicleTrack, state: vda5050.State, line: LaneLine, map_id: s
     track.actions = {a.action_id: a.action_status for a in state.action_states}
     track.loaded = bool(state.loads)
     track.trouble = _trouble(state)
+    track.disabled = (
+        state.safety_state.e_stop != "NONE"
+        or state.operating_mode != "AUTOMATIC"
+        or any(error.error_level == "FATAL" for error in state.errors)
+    )
     position = state.agv_position
     track.localised = (
         position is not None

@@ -137,6 +137,25 @@ def test_a_silent_vehicle_keeps_its_blocks_and_gets_nothing(rig):
     assert rig.run(100, "T-EXP=GROUNDED")
 
 
+def test_a_vehicle_that_cannot_drive_is_granted_nothing_and_keeps_its_lease(rig):
+    rig.begin("T-IMP", "T-EXP", releases=False)
+    for side in ("cn", "vn"):
+        rig.release("T-IMP", side)
+    rig.release("T-EXP", "vn")
+    rig.run(60, "T-IMP=RISK_DECIDED")
+    rig.fleet["AGV01"].errors = True
+    rig.run(30)
+    assert rig.state.traffic.occupancy.holders.get("border", "") == ""
+    assert "vehicle_disabled" in rig.reasons("transit T-IMP")
+    assert "AGV01 cannot drive: fatal: drive" in rig.why("vehicle AGV01").summary
+    last = [m for m in rig.sent if isinstance(m, LeaseIssued) and m.lease.serial == "AGV01"][-1]
+    assert rig.utc - last.lease.issued_utc_ns <= 10**9
+    rig.release("T-EXP", "cn")
+    assert rig.run(60, "T-EXP=CROSSING"), "the other one need not wait for it"
+    rig.fleet["AGV01"].errors = False
+    assert rig.run(200, "T-IMP=GROUNDED")
+
+
 def test_nothing_is_granted_before_every_vehicle_has_reported_and_a_reset_was_given(rig):
     rig.fleet["AGV02"].muted = True
     rig.announce("T-IMP")

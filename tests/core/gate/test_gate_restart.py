@@ -156,7 +156,8 @@ def test_what_a_vehicle_says_is_shown(rig):
     rig.fleet["AGV01"].errors = True
     rig.begin()
     rig.run(1)
-    assert "AGV01 says: fatal: drive" in rig.why("vehicle AGV01").summary
+    assert rig.reasons("vehicle AGV01") == {"vehicle_disabled", "vehicle_says"}
+    assert any("AGV01 says: fatal: drive" in r.text for r in rig.why("vehicle AGV01").reasons)
     detail = [m for m in rig.sent if isinstance(m, Status)][-1].detail
     assert detail["block cn_crane"] == "AGV01"
     assert detail["vehicle AGV01"] == "21.00 m along, +0.00 m across"

@@ -128,6 +128,21 @@ def test_trouble_is_kept_in_the_vehicles_words():
     )
     assert track.trouble == ["warning: noLease", "emergency stop (MANUAL)", "operating mode MANUAL", "paused"]
     assert track.loaded
+    assert track.disabled
+
+
+@pytest.mark.parametrize(
+    ("changes", "disabled"),
+    [
+        ({}, False),
+        ({"errors": (vda5050.Error(error_type="noLease", error_level="WARNING"),)}, False),
+        ({"errors": (vda5050.Error(error_type="drive", error_level="FATAL"),)}, True),
+        ({"operating_mode": "MANUAL"}, True),
+        ({"safety_state": vda5050.SafetyState(e_stop="AUTOACK", field_violation=False)}, True),
+    ],
+)
+def test_what_keeps_a_vehicle_from_driving(changes, disabled):
+    assert seen(**changes).disabled is disabled
 
 
 def test_silence():
