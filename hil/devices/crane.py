@@ -49,7 +49,7 @@ class SimCrane:
     """
 
     faults: ClassVar[dict[str, str]] = {
-        "off": "the PLC is switched off: connections close, none is accepted",
+        "off": "the PLC loses its power: connections close, and it boots when it is cleared",
         "stuck": "the PLC's processor stands still: registers and heartbeat frozen, the drives stop",
         "garbage": "input registers hold random numbers",
         "wrong": "one value is wrong; tag = its name, value = what the register says",
@@ -99,6 +99,7 @@ class SimCrane:
             away = "off" in self._faults or now_s < self._away_until_s
             if away and self._server is not None:
                 await self._hang_up()
+                self.plc = Plc(self.plant)  # without power it forgets everything
             elif not away and self._server is None:
                 with suppress(RuntimeError):  # the port may be busy for a moment: next cycle
                     await self._listen()
@@ -121,7 +122,6 @@ class SimCrane:
             self._held = self.plc.values()
         if mode == "reset":
             self._away_until_s = asyncio.get_running_loop().time() + self._faults.number("reset", "seconds")
-            self.plc = Plc(self.plant)
 
     def clear(self) -> None:
         """End all faults."""

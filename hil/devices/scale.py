@@ -31,7 +31,10 @@ _PARAMS: dict[str, dict[str, float | str]] = {
 
 
 class SimScale:
-    """Sends ten frames a second. weight_kg: what stands on the platform, asked ten times a frame."""
+    """Sends ten frames a second. weight_kg: what stands on the platform, asked ten times a frame.
+
+    period_s: of frames, in real time; tests shorten it, the plant then runs as much faster.
+    """
 
     faults: ClassVar[dict[str, str]] = {
         "off": "sends nothing",
@@ -52,6 +55,7 @@ class SimScale:
     ) -> None:
         self.name = name
         self.plant = ScalePlant(weight_kg=self._shown_kg, increment_kg=float(increment_kg))
+        self.period_s = PERIOD_S
         self._true_kg = weight_kg
         self._encode = mt_frame if protocol == "mt_continuous" else xk3190_frame
         self._random = random.Random(name)
@@ -71,9 +75,9 @@ class SimScale:
         loop = asyncio.get_running_loop()
         due_s = loop.time()
         while True:
-            slow = self._faults.number("slow", "seconds") if "slow" in self._faults else 0.0
-            due_s = max(due_s + max(PERIOD_S, slow), loop.time())
-            self.plant.step(max(PERIOD_S, slow))
+            slower = self._faults.number("slow", "seconds") / PERIOD_S if "slow" in self._faults else 1.0
+            due_s = max(due_s + self.period_s * slower, loop.time())
+            self.plant.step(PERIOD_S * slower)
             data = self._bytes()
             if data and self._master >= 0:
                 with suppress(BlockingIOError):  # nobody reads: a serial line loses it, too

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from crane_yard import Box, crane_yard
+from crane_yard import crane_yard
 from device_port import FakePort, eventually
 from pymodbus.pdu import ModbusPDU
 
@@ -34,27 +34,6 @@ async def test_states_arrive_in_si_units() -> None:
         yard.plant.estop = True
         await eventually(lambda: yard.port.value("estop") == 1.0, "estop")
         assert all(s.quality is Quality.GOOD for s in yard.port.samples.values())
-
-
-async def test_a_container_is_moved_from_yard_to_vehicle() -> None:
-    box = Box(22_500.0)
-    async with crane_yard(factor=8) as yard:
-        yard.ground.boxes["yard"] = box
-        await yard.up()
-        assert await yard.job(Job.HOIST, 2.6) == DONE
-        assert yard.port.value("landed") == 1.0
-        assert await yard.job(Job.LOCK) == DONE
-        assert (yard.port.value("locked"), yard.port.value("unlocked")) == (1.0, 0.0)
-        assert await yard.job(Job.HOIST, 8.0) == DONE
-        assert yard.port.value("load") == 22_500.0
-        assert "yard" not in yard.ground.boxes
-        assert await yard.job(Job.TROLLEY, 6.0) == DONE
-        assert yard.port.value("trolley_position") == pytest.approx(6.0, abs=0.02)
-        assert await yard.job(Job.HOIST, 4.1) == DONE
-        assert await yard.job(Job.UNLOCK) == DONE
-        assert await yard.job(Job.HOIST, 8.0) == DONE
-        assert yard.ground.boxes == {"east": box}
-        assert yard.port.value("load") == 0.0
 
 
 async def test_each_job_is_executed_once_and_no_request_is_sent_twice() -> None:

@@ -31,7 +31,8 @@ async def scale(protocol: Protocol, **config: Any) -> AsyncIterator[tuple[Platfo
     platform = Platform()
     device = SimScale("scale", platform.weight, protocol)
     device.plant.frequency_hz = 4.0  # settles sooner: the test need not wait
-    conf = ScaleConfig(wire=Wire(**await device.start()), protocol=protocol, stable_time_s=0.6, **config)
+    device.period_s = 0.03
+    conf = ScaleConfig(wire=Wire(**await device.start()), protocol=protocol, stable_time_s=0.3, **config)
     port = FakePort("scale", ScaleDriver.tags(conf))
     driver = ScaleDriver("scale", conf, port)
     tasks = [asyncio.create_task(driver.run()), asyncio.create_task(device.run())]
