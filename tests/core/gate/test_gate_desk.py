@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import msgspec
+from gate_world import NODE
+
+from gatectl.core.gate import GateCore
 from gatectl.model.messages import (
     Status,
     TransitChanged,
@@ -25,6 +29,16 @@ def test_pre_advices_are_refused_with_all_their_reasons(rig):
     assert "already under way as T-IMP" in rig.receipt(same_box).reasons[0]
     assert rig.codes().count("pre_advice_refused") == 3
     assert list(rig.state.transits) == ["T-IMP"]
+
+
+def test_a_site_that_runs_one_way_only_refuses_the_other(rig):
+    one_way = msgspec.structs.replace(rig.core._site, route=rig.core._site.route[:1])
+    node = msgspec.structs.replace(NODE, site=msgspec.structs.replace(NODE.site, config=one_way))
+    rig.core = GateCore(node, rig.layout)
+    rig.begin()
+    message = rig.announce("T-EXP")
+    rig.run(0.1)
+    assert rig.receipt(message).reasons == ("the site has no route for export",)
 
 
 def test_a_named_vehicle_is_waited_for(rig):

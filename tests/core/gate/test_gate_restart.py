@@ -51,6 +51,14 @@ def test_a_restart_anywhere_loses_nothing_and_grants_nothing_twice(rig, state, l
     assert len(updates) == len(set(updates))
 
 
+def test_after_a_restart_a_finished_transit_binds_no_vehicle(rig):
+    rig.begin("T-IMP", "T-EXP")
+    assert rig.run(150, "T-IMP=GROUNDED")
+    rig.restart()
+    assert list(rig.state.orders) == ["AGV02"]
+    assert rig.state.transits["T-IMP"].state == "GROUNDED"
+
+
 def test_lease_epochs_rise_with_every_start(rig):
     rig.begin("T-IMP")
     rig.restart()
