@@ -38,6 +38,8 @@ async def test_kill_and_restart_keep_the_port(kind: str) -> None:
     task = asyncio.create_task(client.link.run())
     await asyncio.wait_for(client.link.up.wait(), 5)
     await client.say("a", "1")
+    # A PUBACK does not say that it was passed on yet.
+    await eventually(lambda: len(client.heard) == 1)
     await broker.kill()
     assert not alive(first)
     await eventually(lambda: not client.link.connected)
