@@ -23,7 +23,7 @@ from drivers.scanner.wire import (
     parse_keep_alive,
 )
 from gatectl.model.device import DevicePort
-from gatectl.model.errors import WireError
+from gatectl.model.errors import DeviceError, WireError
 from gatectl.model.tags import TagSpec
 
 BODY_TIMEOUT_S = 5.0
@@ -44,7 +44,7 @@ class CameraDriver:
         self._life = Life(name, port, self._config.silence_s)
         self._seen = Seen()
         self._runner: web.AppRunner | None = None
-        self.refused = 0  # requests that were answered 4xx
+        self.refused = 0  # requests that were answered 4xx or 5xx
 
     @classmethod
     def tags(cls, config: Struct) -> tuple[TagSpec, ...]:  # noqa: ARG003  the protocol asks for it
@@ -105,7 +105,10 @@ class CameraDriver:
         self._life.heard()
         if event.event_id in self._seen:
             return web.json_response({"result": "duplicate", "eventId": event.event_id})
-        self._port.emit(container_read(self._name, self._config.lane, event))
+        try:
+            self._port.emit(container_read(self._name, self._config.lane, event))
+        except DeviceError as error:  # too many facts wait for the journal: the camera keeps it
+            return self._refuse(request, 503, error.text())
         self._seen.add(event.event_id)
         return web.json_response({"result": "accepted", "eventId": event.event_id})
 

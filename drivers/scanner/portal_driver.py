@@ -91,7 +91,11 @@ class PortalDriver:
             return
         fact = scan_verdict(self._name, message)
         if fact.id not in self._seen:
-            self._port.emit(fact)
+            try:
+                self._port.emit(fact)
+            except DeviceError as error:  # too many facts wait for the journal: the portal repeats it
+                self._life.warn(f"verdict {message.number} not taken yet: {error.text()}")
+                return
             self._seen.add(fact.id)
         stream.write(to_line(Ack(session=message.session, number=message.number)))
 

@@ -14,7 +14,7 @@ from device_port import FakePort, eventually
 
 from drivers.scanner import CameraConfig, CameraDriver, PortalConfig, PortalDriver
 from drivers.scanner.wire import EVENT_PATH, KEEP_ALIVE_PATH, Ack, Refusal
-from gatectl.model import UsageError
+from gatectl.model import DeviceError, UsageError
 from gatectl.model.device import Wire
 from gatectl.model.messages import ContainerRead, ScanVerdict
 from hil.devices.camera import SimCamera
@@ -134,14 +134,14 @@ async def test_a_fact_that_cannot_be_handed_over_is_not_acknowledged() -> None:
         await eventually(lambda: port.samples["alive"].value == 1.0, "up")
         emit, port.emit = port.emit, fails  # type: ignore[method-assign]
         device.read(BOX)
-        await eventually(lambda: 500 in device.answers, "refused")
+        await eventually(lambda: 503 in device.answers, "refused")
         port.emit = emit  # type: ignore[method-assign]
         await eventually(lambda: device.unsent == 0, "repeated until taken")
         assert len(port.facts) == 1
 
 
 def fails(_: object) -> None:
-    raise RuntimeError("the field process is full")
+    raise DeviceError("too many facts wait", "see why the north process does not take them")
 
 
 async def test_only_allowed_cameras_are_heard() -> None:
@@ -217,6 +217,18 @@ async def test_verdicts_are_repeated_until_acknowledged_and_taken_once() -> None
         assert sum(isinstance(a, Ack) for a in device.answers) == 2
         assert len(port.facts) == 1
         assert driver.refused == 0
+
+
+async def test_a_verdict_that_cannot_be_handed_over_is_not_acknowledged() -> None:
+    async with portal() as (device, port, _):
+        emit, port.emit = port.emit, fails  # type: ignore[method-assign]
+        device.screen(BOX)
+        await eventually(lambda: any("not taken yet" in text for _, text in port.logs), "refused")
+        assert device.unacked == 1
+        assert port.value("alive") == 1.0
+        port.emit = emit  # type: ignore[method-assign]
+        await eventually(lambda: device.unacked == 0, "repeated until taken")
+        assert len(port.facts) == 1
 
 
 async def test_verdicts_given_while_the_link_was_down_come_afterwards() -> None:
