@@ -16,7 +16,7 @@ import msgspec
 
 from gatectl import core
 from gatectl.model import ConfigError, Finding
-from gatectl.model.node import DeviceConfig, Node, NodeConfig
+from gatectl.model.node import DeviceConfig, Node, NodeConfig, PathsConfig
 from gatectl.model.site import InterlockConfig, Lane, Origin, Site, SiteConfig
 from gatectl.runtime import config_devices as devices
 from gatectl.runtime.config_files import Files, Table
@@ -60,6 +60,18 @@ def load_node_from_sources(
     if files.findings or parts.findings:
         raise ConfigError(files.findings + parts.findings)
     return _node(parts)
+
+
+def runtime_dir_of(path: str | Path) -> Path:
+    """`paths.runtime_dir` of a node file, whatever else may be wrong in it. Raises ConfigError."""
+    files = Files(Path(path))
+    raw = files.toml(files.node_name)
+    if raw is None:
+        raise ConfigError(files.findings)
+    findings = walk(raw.get("paths"), PathsConfig, files.node_name, "paths")
+    if findings:
+        raise ConfigError(findings)
+    return Path(raw["paths"]["runtime_dir"])
 
 
 @dataclass
@@ -144,15 +156,10 @@ def _check_matrix(parts: _Parts, site: SiteView, tags: devices.Tags, node: Node 
         return []
     core_tags = None
     if node is not None:
-        core_tags = _core_tags(node)
+        core_tags = frozenset(spec.name for spec in core.tags(node.config, node.site))
     cranes = tuple(sorted({c.device for _, c in site.crane.rows if c.device in tags}))
     known = TagView({**tags, "core": core_tags, "scan": None}, cranes, str(parts.node.get("role")))
     return check_interlocks(parts.interlocks_name, parts.interlocks, known)
-
-
-def _core_tags(node: Node) -> frozenset[str] | None:
-    tags = getattr(core, "tags", None)
-    return None if tags is None else frozenset(spec.name for spec in tags(node.config, node.site))
 
 
 def _node(parts: _Parts) -> Node:

@@ -1,0 +1,5 @@
+"""`python -m gatectl.cli`."""
+
+from gatectl.cli import main
+
+main()
