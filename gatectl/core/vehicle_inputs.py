@@ -104,13 +104,16 @@ class InputReader:
             wheel, stamp = max(0.0, state.wheel - self._brake * dt), now
         else:
             wheel, stamp = speed, stamps[self._mcu[0]]
-        state.wheel = wheel
+        # Over a scan the mean of both ends counts: the end alone is off by 5 mm per second of braking.
+        wheel, state.wheel = 0.5 * (wheel + state.wheel), wheel
         turning = wheel * math.tan(steer) / self._wheelbase if steer is not None else 0.0
+        gyro = turning if rate is None else 0.5 * (rate + (rate if state.gyro is None else state.gyro))
+        state.gyro = rate
         standing = still == 1.0 and abs(wheel) < STILL_MPS
         motion = Motion(
             stamp,
             wheel,
-            turning if rate is None else rate,
+            gyro,
             rate is not None,
             standing,
             None if load is None else load != 0.0,

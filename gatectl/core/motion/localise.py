@@ -50,8 +50,8 @@ class GnssFix(Struct, frozen=True):
 
 
 class Motion(Struct, frozen=True):
-    """Dead-reckoning inputs of one scan. wheel m/s; gyro rad/s (gyro_ok) or the steering's yaw rate;
-    standing: the wheels are known not to turn; loaded: None while not known."""
+    """Dead reckoning since the motion before, mean values: wheel m/s; gyro rad/s (gyro_ok) or the
+    steering's yaw rate; standing: the wheels are known not to turn; loaded: None while not known."""
 
     stamp_mono_ns: int
     wheel: float
@@ -73,8 +73,7 @@ class Step(Struct):
 class LocaliserState(Struct):
     """known: initialised. steps: the last second, oldest first. candidates: epochs that agree while
     acquiring. fix_mono_ns: the last accepted fixed epoch; travelled_m since then. refused: epochs
-    refused in a row that agree with each other; offset: by how much (m, site frame). newest: the last
-    inputs as they came; a step keeps their mean over its time."""
+    refused in a row that agree with each other; offset: by how much (m, site frame)."""
 
     known: bool = False
     steps: list[Step] = []
@@ -87,7 +86,6 @@ class LocaliserState(Struct):
     refused_total: int = 0
     offset: tuple[float, float] = (0.0, 0.0)
     loaded: bool | None = None
-    newest: Motion | None = None
 
 
 class Estimate(Struct, frozen=True):
@@ -136,16 +134,6 @@ class Localiser:
                 last.p[ekf.DIAGONAL[ekf.SLIP]] += START_SIGMAS[ekf.SLIP] ** 2
                 last.p[ekf.DIAGONAL[ekf.SCALE]] += 0.003**2
             state.loaded = motion.loaded
-        # Over a scan the mean of both ends counts: the end alone is off by 5 mm per second of braking.
-        before, state.newest = state.newest or motion, motion
-        motion = Motion(
-            motion.stamp_mono_ns,
-            0.5 * (before.wheel + motion.wheel),
-            0.5 * (before.gyro + motion.gyro) if before.gyro_ok == motion.gyro_ok else motion.gyro,
-            motion.gyro_ok,
-            motion.standing,
-            motion.loaded,
-        )
         x, p = _carry(last.x, last.p, motion, motion.stamp_mono_ns - last.motion.stamp_mono_ns)
         state.travelled_m += abs(motion.wheel) * (motion.stamp_mono_ns - last.motion.stamp_mono_ns) * 1e-9
         state.steps.append(Step(motion, x, p))
@@ -262,7 +250,7 @@ class Localiser:
             state.steps[-1].x[ekf.SLIP] if state.steps else self._slip,
         ]
         state.steps = [Step(motion, x, ekf.diagonal(START_SIGMAS))]
-        state.known, state.newest = True, motion
+        state.known = True
         state.candidates = state.refused = 0
         state.fix_mono_ns, state.travelled_m = fix.stamp_mono_ns, 0.0
         state.correction_age = fix.correction_age
