@@ -18,7 +18,8 @@ from gatectl.model.errors import ConfigError, DeviceError, WireError
 from gatectl.model.quality import Cause, Quality
 from gatectl.model.tags import TagSpec
 
-SAFE_ATTEMPTS = 3
+SAFE_ATTEMPTS = 2
+TELL_S = 0.25  # "not alive" is published so often, within its stale time
 
 
 class CraneDriver:
@@ -75,7 +76,11 @@ class CraneDriver:
             except (DeviceError, WireError) as error:
                 await self.close()
                 self._lost(error)
-            await asyncio.sleep(backoff.next_s())
+            pause_s = backoff.next_s()
+            while pause_s > 0.0:
+                await asyncio.sleep(min(pause_s, TELL_S))
+                pause_s -= TELL_S
+                self._publish_down()
 
     async def make_safe(self) -> None:
         """Write enable 0 and job STOP, and read them back; DeviceError if that fails."""

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from drivers._wire import Backoff, ByteStream, check_wire, keep_open
 from drivers.scale.config import ScaleConfig
-from drivers.scale.tags import TAGS
+from drivers.scale.tags import STALE_AFTER_S, TAGS
 from drivers.scale.wire import KG_PER_LB, Frame, Framer, MtContinuous, Reading, StableWindow, Xk3190
 from gatectl.model.device import DevicePort
 from gatectl.model.errors import DeviceError
@@ -28,6 +28,7 @@ class ScaleDriver:
         self._config = cast(ScaleConfig, config)
         self._port = port
         self._last_cause = ""
+        self._down: Cause | None = None
         self._backoff = Backoff(first_s=0.1, limit_s=2.0)
         self._window = self._new_window()
 
@@ -53,7 +54,11 @@ class ScaleDriver:
     async def run(self) -> None:
         """Listen and reopen, until cancelled."""
         self._publish_down(Cause.LINK_DOWN)
-        await keep_open(self._config.wire, self._listen, lost=self._lost, backoff=self._backoff)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_telling())
+            tasks.create_task(
+                keep_open(self._config.wire, self._listen, lost=self._lost, backoff=self._backoff)
+            )
 
     async def make_safe(self) -> None:
         """A scale has no outputs."""
@@ -83,6 +88,13 @@ class ScaleDriver:
                 self._backoff.reset()
                 for reading in readings:
                     self._publish(reading, heard_ns)
+
+    async def _keep_telling(self) -> None:
+        """While nothing comes, "not alive" must not grow stale."""
+        while True:
+            await asyncio.sleep(STALE_AFTER_S / 4)
+            if self._down is not None:
+                self._publish_down(self._down)
 
     def _silent(self, framer: Framer) -> None:
         if framer.errors or framer.skipped:
@@ -126,7 +138,7 @@ class ScaleDriver:
         else:
             port.put("gross", kg, Quality.UNCERTAIN, Cause.UNSTABLE, now_ns)
         port.commit()
-        self._last_cause = ""
+        self._last_cause, self._down = "", None
 
     def _stable(self, reading: Reading, kg: float | None, now_ns: int) -> bool:
         if kg is None:
@@ -149,6 +161,7 @@ class ScaleDriver:
         self._last_cause = text
 
     def _publish_down(self, cause: Cause, alive: float = 0.0) -> None:
+        self._down = None if alive else cause
         self._port.put_all(Quality.BAD, cause)
         self._port.put("alive", alive)
         self._port.commit()

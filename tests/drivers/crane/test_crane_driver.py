@@ -143,6 +143,8 @@ async def test_link_lost_is_told_and_made_good() -> None:
         await eventually(lambda: yard.port.samples["alive"].value == 0.0, "noticed")
         assert yard.port.samples["alive"].quality is Quality.GOOD
         assert {yard.port.bad(t) for t in yard.port.states if t != "alive"} == {Cause.LINK_DOWN}
+        await asyncio.sleep(1.5)  # long enough for the longest pause between attempts
+        assert yard.port.mono_ns() - yard.port.samples["alive"].stamp_mono_ns < 1_000_000_000
         yard.device.clear()
         await yard.up()
 

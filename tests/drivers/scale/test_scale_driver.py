@@ -11,6 +11,7 @@ import pytest
 from device_port import FakePort, eventually
 
 from drivers.scale import ScaleConfig, ScaleDriver
+from drivers.scale.wire import Reading
 from gatectl.model import Cause, Quality
 from gatectl.model.device import Wire
 from hil.devices.scale import SimScale
@@ -71,6 +72,10 @@ async def test_silence_is_link_down_and_recovers() -> None:
         device.fault("off")
         await eventually(lambda: alive(port) == 0.0, "silent")
         assert {port.bad(t) for t in ("gross", "stable", "overload", "underload")} == {Cause.LINK_DOWN}
+        stamp = port.samples["alive"].stamp_mono_ns
+        await eventually(
+            lambda: port.samples["alive"].stamp_mono_ns > stamp, "told again before it is stale", 1.0
+        )
         device.clear()
         await eventually(lambda: alive(port) == 1.0, "heard again")
 
@@ -146,3 +151,13 @@ async def test_a_missing_port_is_told_once() -> None:
 def test_check_finds_settings_that_make_no_sense() -> None:
     conf = ScaleConfig(wire=Wire(), protocol="xk3190", checksum=False, stable_time_s=0.1)
     assert [key for key, _, _ in ScaleDriver.check(conf)] == ["wire", "checksum", "stable_time_s"]
+
+
+async def test_configured_pounds_become_kilograms() -> None:
+    conf = ScaleConfig(wire=Wire(port="/dev/null"), protocol="mt_continuous", unit="lb")
+    port = FakePort("scale", ScaleDriver.tags(conf))
+    driver = ScaleDriver("scale", conf, port)
+    driver._publish(Reading(1000.0, "lb", True, False, False, 10.0), port.mono_ns())
+    assert port.value("gross") == pytest.approx(453.59237)
+    driver._publish(Reading(1000.0, "", True, False, False, 10.0), port.mono_ns())
+    assert port.bad("gross") is Cause.NOT_VALID
