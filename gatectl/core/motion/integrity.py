@@ -8,7 +8,8 @@ It is a bound with stated assumptions, not a certified one:
 - the age of the corrections, whose error grows with it;
 - without GNSS nothing checks wheels and gyro, so a fault of theirs that the covariance does not know
   (a slipping wheel, a bias step) is allowed for by distance and by time;
-- position fixes that disagree with the filter count in full: one of the two is wrong.
+- position fixes and headings that go on disagreeing with the filter count in full: one of the two is
+  wrong.
 With the demo's 0.5 m alert limit: 3 s without GNSS at 7 m/s stay inside, 60 s never do.
 """
 
@@ -26,6 +27,7 @@ AGE_MPS = 0.004
 SILENT_FREE_S = 0.3
 SILENT_PER_M = 0.004
 SILENT_MPS = 0.008
+TURNED_FROM = 10  # headings are noisier
 REFUSED_FROM = 3  # single outliers are what the gate is for
 
 
@@ -37,6 +39,8 @@ def protection_level(
     correction_age_s: float,
     refused: int,
     refused_m: float,
+    turned: int,
+    turned_rad: float,
     reach_m: float,
 ) -> float:
     """Metres. silent_s, travelled_m: since the last accepted fixed epoch; reach_m: lever of the heading."""
@@ -48,4 +52,6 @@ def protection_level(
         level += SILENT_PER_M * travelled_m + SILENT_MPS * silent_s
     if refused >= REFUSED_FROM:
         level += refused_m
+    if turned >= TURNED_FROM:
+        level += reach_m * min(1.0, turned_rad)
     return level

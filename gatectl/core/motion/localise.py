@@ -73,7 +73,8 @@ class Step(Struct):
 class LocaliserState(Struct):
     """known: initialised. steps: the last second, oldest first. candidates: epochs that agree while
     acquiring. fix_mono_ns: the last accepted fixed epoch; travelled_m since then. refused: epochs
-    refused in a row that agree with each other; offset: by how much (m, site frame)."""
+    refused in a row that agree with each other; offset: by how much (m, site frame).
+    turned, turned_rad: the same for headings, rad."""
 
     known: bool = False
     steps: list[Step] = []
@@ -85,6 +86,8 @@ class LocaliserState(Struct):
     refused: int = 0
     refused_total: int = 0
     offset: tuple[float, float] = (0.0, 0.0)
+    turned: int = 0
+    turned_rad: float = 0.0
     loaded: bool | None = None
 
 
@@ -162,6 +165,8 @@ class Localiser:
         if fix.fixed and fix.correction_age <= STALE_CORRECTION_S:
             state.fix_mono_ns, state.travelled_m = fix.stamp_mono_ns, 0.0
         state.correction_age = fix.correction_age
+        if self._turned_away(state, x, p, fix):
+            return self._start_over(state, fix)
         moment = Motion(
             fix.stamp_mono_ns, following.wheel, following.gyro, following.gyro_ok, following.standing, None
         )
@@ -218,10 +223,25 @@ class Localiser:
         standing = state.steps[-1].motion.standing
         if state.refused < REACQUIRE_EPOCHS or not standing or not _complete(fix):
             return 0.0
+        return self._start_over(state, fix)
+
+    def _turned_away(self, state: LocaliserState, x: list[float], p: list[float], fix: GnssFix) -> bool:
+        """Count headings that the gate refused in a row; True when, standing, they must be believed."""
+        if fix.yaw is None:
+            return False
+        turn = abs(math.remainder(fix.yaw - x[ekf.YAW], math.tau))
+        if turn * turn <= GATE_HEADING * (p[ekf.DIAGONAL[ekf.YAW]] + HEADING_SIGMA_RAD**2):
+            state.turned = 0
+            return False
+        state.turned, state.turned_rad = state.turned + 1, turn
+        return state.turned >= REACQUIRE_EPOCHS and state.steps[-1].motion.standing and _complete(fix)
+
+    def _start_over(self, state: LocaliserState, fix: GnssFix) -> float:
+        """Take position and heading from this epoch; returns how far that moves the vehicle, never 0."""
         old = state.steps[-1].x
         self._start(state, state.steps[-1].motion, fix)
         new = state.steps[-1].x
-        return math.hypot(new[ekf.X] - old[ekf.X], new[ekf.Y] - old[ekf.Y])
+        return max(0.001, math.hypot(new[ekf.X] - old[ekf.X], new[ekf.Y] - old[ekf.Y]))
 
     # ---- acquisition --------------------------------------------------------------------------
 
@@ -251,7 +271,7 @@ class Localiser:
         ]
         state.steps = [Step(motion, x, ekf.diagonal(START_SIGMAS))]
         state.known = True
-        state.candidates = state.refused = 0
+        state.candidates = state.refused = state.turned = 0
         state.fix_mono_ns, state.travelled_m = fix.stamp_mono_ns, 0.0
         state.correction_age = fix.correction_age
         state.loaded = motion.loaded
@@ -272,6 +292,8 @@ class Localiser:
             correction_age_s=state.correction_age,
             refused=state.refused,
             refused_m=math.hypot(*state.offset),
+            turned=state.turned,
+            turned_rad=state.turned_rad,
             reach_m=self._wheelbase,
         )
         speed = 0.0 if motion.standing else motion.wheel * x[ekf.SCALE]

@@ -230,3 +230,45 @@ def test_a_load_reopens_what_depends_on_mass() -> None:
     sure = state.steps[-1].p[ekf.DIAGONAL[ekf.SLIP]]
     unit.step(state, track.now, msgspec.structs.replace(track.step(), loaded=True), None)
     assert state.steps[-1].p[ekf.DIAGONAL[ekf.SLIP]] > 2 * sure
+
+
+def test_a_heading_that_stays_wrong_is_shown_and_only_believed_standing() -> None:
+    track = Track(3.0, 0.0)
+    state, unit = started(track), localiser()
+    drive(track, state, 5.0)
+    fine = state.steps[-1].x[ekf.YAW]
+
+    def off_by(turn: float, scans: int) -> Any:
+        for i in range(scans):
+            motion, exact = track.step(), track.fix()
+            c, s = math.cos(turn), math.sin(turn)
+            ax, ay = exact.x - track.x, exact.y - track.y
+            # The antennas are turned about the control point: position and heading agree.
+            x, y = track.x + c * ax - s * ay, track.y + s * ax + c * ay
+            bad = msgspec.structs.replace(exact, x=x, y=y, yaw=track.yaw + turn) if i % 5 == 0 else None
+            estimate = unit.step(state, track.now, motion, bad)
+            if estimate.jump_m:
+                return estimate
+        return estimate
+
+    estimate = off_by(math.radians(8.0), 300)
+    assert estimate.jump_m == 0.0
+    assert abs(estimate.yaw - fine) < 0.02
+    assert estimate.level > 0.4
+    track.moving = False
+    estimate = off_by(math.radians(8.0), 300)
+    assert estimate.jump_m > 0.0
+    assert estimate.yaw == pytest.approx(track.yaw + math.radians(8.0), abs=0.01)
+
+
+def test_a_heading_alone_that_stays_wrong_widens_the_level() -> None:
+    track = Track(3.0, 0.0)
+    state, unit = started(track), localiser()
+    drive(track, state, 5.0)
+    for i in range(100):
+        motion = track.step()
+        fix = track.fix(yaw=track.yaw + math.radians(8.0)) if i % 5 == 0 else None
+        estimate = unit.step(state, track.now, motion, fix)
+    assert state.refused_total == 0
+    assert estimate.level > 1.0
+    assert error(track, estimate) < 0.05
