@@ -15,7 +15,7 @@ from gatectl.model.node import DeviceConfig
 from gatectl.model.tags import check_tag_names
 from gatectl.runtime import plugins
 from gatectl.runtime.config_tables import Table
-from gatectl.runtime.config_walk import child, did_you_mean, walk
+from gatectl.runtime.config_walk import did_you_mean, walk
 
 RESERVED = ("core", "scan")
 """Blocks of the image that are not devices."""
@@ -80,7 +80,7 @@ def _check_device(
     config = msgspec.convert(raw, driver.Config)
     try:
         for below, cause, remedy in driver.check(config):
-            findings.append(Finding(file, child(f"{key}.config", below), cause, remedy))
+            findings.append(Finding(file, f"{key}.config.{below}", cause, remedy))
         if findings:
             return findings, None
         specs = driver.tags(config)

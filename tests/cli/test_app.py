@@ -1,0 +1,55 @@
+"""The command line as a user runs it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def gatectl(*arguments: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "gatectl.cli", *arguments]
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_version_and_check() -> None:
+    assert gatectl("version").stdout.startswith("gatectl 0.")
+    done = gatectl("check", "config/demo/gate.toml")
+    assert (done.returncode, done.stdout) == (0, "config/demo/gate.toml: no mistakes\n")
+
+
+def test_check_lists_mistakes_with_exit_code_1(tmp_path: Path) -> None:
+    path = tmp_path / "n.toml"
+    path.write_text('name = "a b"\nrole = "gate"\n')
+    done = gatectl("check", str(path))
+    assert done.returncode == 1
+    assert "n.toml: name: 'a b' is not allowed here" in done.stdout
+    assert "n.toml: site: missing" in done.stdout
+    assert gatectl("run", str(path)).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("why",), "which node?"),
+        (("status", "--runtime-dir", "/nonexistent"), "gatectl run"),
+        (("tags", "--runtime-dir", "/nonexistent"), "gatectl run"),
+        (("replay", "/nonexistent.mcap"), "cannot be opened"),
+        (("recover", "/nonexistent.mcap"), "does not exist"),
+        (("replay", "/"), "opened"),
+        (("run", "/nonexistent.toml"), "does not exist"),
+        (("schema", "/proc/nowhere"), "cannot be written"),
+        (("process", "scan", "/nonexistent.toml"), "does not exist"),
+        (("process", "sacn", "x.toml"), "invalid choice"),
+        (("frobnicate",), "frobnicate"),
+    ],
+)
+def test_mistakes_end_with_a_remedy_and_without_a_traceback(arguments: tuple[str, ...], text: str) -> None:
+    done = gatectl(*arguments)
+    assert done.returncode == 2
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
