@@ -235,7 +235,8 @@ def test_recover_refuses_to_overwrite_and_skips_a_damaged_chunk(tmp_path: Path) 
 
 
 def test_the_first_part_ends_at_its_size(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path, NODE, LAYOUT, 1, part_bytes=30_000)
+    empty = record(tmp_path / "empty", scans(1)).stat().st_size  # configuration, layout and schemas
+    recorder = Recorder(tmp_path, NODE, LAYOUT, 1, part_bytes=empty + 15_000)
     for item in scans(1000):
         recorder.write(records.encode(item), item.now_utc_ns)
     recorder.close()
