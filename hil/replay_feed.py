@@ -168,8 +168,13 @@ async def _write(loop: asyncio.AbstractEventLoop, fd: int, data: bytes) -> None:
             view = view[os.write(fd, view) :]
         except BlockingIOError:
             room = loop.create_future()
-            loop.add_writer(fd, lambda f=room: f.done() or f.set_result(None))
+            loop.add_writer(fd, _wake, room)
             try:
                 await room
             finally:
                 loop.remove_writer(fd)
+
+
+def _wake(room: asyncio.Future[None]) -> None:
+    if not room.done():
+        room.set_result(None)

@@ -7,6 +7,7 @@ nobody's error; everything that is not constant in the body frame stays.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +34,8 @@ class Truth(NamedTuple):
     speed_mps: Floats
 
 
-class Figures(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Figures:
     """Horizontal error: percentiles in m over `count` epochs; nan without any."""
 
     count: int
@@ -69,7 +71,8 @@ def read_truth(file: Path) -> Truth:
     return Truth(frame, time_s, xy, course[moving], speed)
 
 
-class Errors(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Errors:
     """A track against the truth at the epochs that both have. body (N, 2) m: forward, left."""
 
     index: NDArray[np.intp]

@@ -1,0 +1,103 @@
+"""Runs a scenario on the demo site and reports: what `gatectl-hil demo` and the whole-gate tests do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+
+from gatectl.model import GatectlError
+from hil.checks import Checks
+from hil.progress import show_progress
+from hil.replays import check_replays
+from hil.report.plot import plot_run
+from hil.report.summary import print_checks, print_lateness, print_timeline, write_report
+from hil.rig import Rig
+from hil.stage import Stage
+
+Scenario = Callable[[Stage], Awaitable[None]]
+LATE_P99_LIMIT_US = 20_000.0
+
+
+async def run_scenario(
+    scenario: Scenario,
+    run_dir: Path,
+    console: Console,
+    *,
+    broker: Literal["amqtt", "mosquitto"] = "amqtt",
+    progress: bool = True,
+) -> Checks:
+    """Run, tear down, replay the recordings, write the report. A failed run is a failed check."""
+    checks = Checks()
+    rig = Rig(run_dir, broker=broker)
+    scans: dict[str, dict[str, Any]] = {}
+
+    def say(text: str) -> None:
+        console.print(f"{rig.clock_s():6.1f} s  {text}", highlight=False, markup=False)
+
+    console.print(f"run folder: {run_dir}", highlight=False)
+    try:
+        async with rig:
+            stage = Stage(rig, checks, say)
+            watcher = asyncio.create_task(show_progress(console, stage)) if progress else None
+            try:
+                await scenario(stage)
+            except GatectlError as error:
+                checks.add("the scenario ran to its end", False, error.text())
+            except ExceptionGroup as group:
+                mine, other = group.split(GatectlError)
+                if other is not None:
+                    raise
+                texts = [str(e) for e in mine.exceptions] if mine else []
+                checks.add("the scenario ran to its end", False, "; ".join(texts))
+            finally:
+                if watcher is not None:
+                    watcher.cancel()
+            scans = {n: (d.ask("status") or {}).get("scan", {}) for n, d in rig.daemons.items()}
+            codes = await rig.stop_nodes()
+            checks.add(
+                "every node stopped in order", all(c == 0 for c in codes.values()),
+                ", ".join(f"{n}: {c}" for n, c in codes.items()), "exit code 0",
+            )  # fmt: skip
+    except GatectlError as error:
+        checks.add("the rig came up", False, error.text())
+    if not hasattr(rig, "world"):
+        return checks
+    left = rig.leftovers()
+    checks.add("nothing is left behind", not left, "; ".join(left) or "no process, terminal or socket", "nothing")
+    _judge_scans(checks, scans)
+    console.print("replaying the black boxes ...", highlight=False)
+    await check_replays(run_dir, list(rig.daemons), checks)
+    blocks = {b.id: [(s.lane, s.from_m, s.to_m) for s in b.spans] for b in next(iter(rig.nodes.values())).site.config.block}
+    plot_run(rig.world.truth, rig.timeline, blocks, run_dir / "paths.png")
+    write_report(run_dir, checks, rig.timeline, scans)
+    print_timeline(console, rig.timeline, list(rig.monitor.transits))
+    print_lateness(console, scans)
+    print_checks(console, checks)
+    return checks
+
+
+def _judge_scans(checks: Checks, scans: dict[str, dict[str, Any]]) -> None:
+    for node, scan in scans.items():
+        late = scan.get("wake_late_us")
+        if not late:
+            checks.add(f"{node} tells its scan's lateness", False, "no answer at the end of the run")
+            continue
+        checks.add(
+            f"{node} scan wake-up lateness p50 / p99 / max, overruns",
+            late["p99"] <= LATE_P99_LIMIT_US,
+            f"{late['p50']:.0f} / {late['p99']:.0f} / {late['max']:.0f} us, {scan.get('overruns')} of {scan.get('scan_no')}",
+            f"p99 <= {LATE_P99_LIMIT_US / 1000:g} ms (a period)",
+        )
+
+
+def run(scenario: Scenario, run_dir: Path, *, broker: Literal["amqtt", "mosquitto"] = "amqtt") -> Checks:
+    """`run_scenario` from outside an event loop; Ctrl-C tears everything down first."""
+    console = Console(soft_wrap=False, width=None)
+    with contextlib.suppress(asyncio.CancelledError):
+        return asyncio.run(run_scenario(scenario, run_dir, console, broker=broker))
+    raise KeyboardInterrupt
