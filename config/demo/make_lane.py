@@ -49,8 +49,10 @@ def lanes() -> dict[str, np.ndarray]:
     right = np.column_stack([x + off * np.sin(yaw), y - off * np.cos(yaw)])
     keep = slice(None, None, round(STEP_M / 0.05))
     print("station_m  east_m  west_m")
-    along = {k: np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(v, axis=0).T))]) for k, v in
-             {"east": left, "west": right}.items()}
+    along = {
+        k: np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(v, axis=0).T))])
+        for k, v in (("east", left), ("west", right))
+    }
     for station in STATIONS:
         i = round(station / 0.05)
         print(f"{station:9d} {along['east'][i]:7.2f} {along['west'][-1] - along['west'][i]:7.2f}")
@@ -68,12 +70,14 @@ def main() -> None:
     for lane, points in lanes().items():
         ecef = np.array([x0, y0, z0]) + points[:, :1] * east + points[:, 1:] * north
         lon, lat, _ = to_geo.transform(*ecef.T)
-        features.append({
-            "type": "Feature",
-            "properties": {"lane": lane},
-            "geometry": {"type": "LineString",
-                         "coordinates": [[round(float(o), 10), round(float(a), 10)] for o, a in zip(lon, lat, strict=True)]},
-        })
+        coordinates = [[round(float(o), 10), round(float(a), 10)] for o, a in zip(lon, lat, strict=True)]
+        features.append(
+            {
+                "type": "Feature",
+                "properties": {"lane": lane},
+                "geometry": {"type": "LineString", "coordinates": coordinates},
+            }
+        )
     out = {
         "type": "FeatureCollection",
         "crs": {"type": "name", "properties": {"name": "EPSG:4326"}},
@@ -81,7 +85,8 @@ def main() -> None:
         "note": "Declared synthetic lane near the Huu Nghi - Youyi Guan crossing; not surveyed.",
         "features": features,
     }
-    text = json.dumps(out, indent=None, separators=(",", ":")).replace('{"type":"Feature"', '\n{"type":"Feature"')
+    one_line = json.dumps(out, indent=None, separators=(",", ":"))
+    text = one_line.replace('{"type":"Feature"', '\n{"type":"Feature"')
     Path(__file__).with_name("lane.geojson").write_text(text + "\n", encoding="utf-8")
 
 

@@ -151,7 +151,8 @@ class OrderBook:
         places = [self.places[n.node_id] for n in nodes]
         if len({p.lane for p in places}) > 1 or any(b.at_m <= a.at_m for a, b in pairwise(places)):
             return "its nodes do not lie on one lane in driving direction"
-        for action in (a for part in (*nodes, *edges) for a in part.actions):
+        actions = (*(a for n in nodes for a in n.actions), *(a for e in edges for a in e.actions))
+        for action in actions:
             if action.action_type not in ("pick", "drop"):
                 return f"this vehicle cannot {action.action_type}"
         if any(e.actions for e in edges):

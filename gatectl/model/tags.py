@@ -135,9 +135,7 @@ class Snapshot(Struct):
     @classmethod
     def empty(cls, layout: Layout) -> Snapshot:
         """Nothing written yet: every value its safe value, BAD / NEVER_WRITTEN."""
-        return cls(
-            [s.safe_value for s in layout.specs], bytes([NEVER_BYTE]) * len(layout), [0] * len(layout)
-        )
+        return cls([s.safe_value for s in layout.specs], bytes([NEVER_BYTE]) * len(layout), [0] * len(layout))
 
     def sample(self, index: int, stale_after_ns: int, now_mono_ns: int) -> Sample:
         """The sample as the core must see it: one older than its tag allows is BAD / STALE."""
@@ -160,7 +158,9 @@ def check_tag_names(file: str, device: str, tags: Iterable[TagSpec]) -> list[Fin
         plain = tag.name.replace("_", "")
         if not (plain.isalnum() and plain == plain.lower()) or not tag.name[0].isalpha():
             findings.append(
-                Finding(file, f"{device}.{tag.name}", "not a tag name", "use lower_snake_case letters and digits")
+                Finding(
+                    file, f"{device}.{tag.name}", "not a tag name", "use lower_snake_case letters and digits"
+                )
             )
         if tag.name in seen:
             findings.append(Finding(file, f"{device}.{tag.name}", "defined twice", "correct the driver"))
