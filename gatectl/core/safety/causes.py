@@ -70,8 +70,10 @@ class CompiledCause:
     def text(self, state: CauseState, sample: Sample) -> str:
         """The cause's text with the actual value, its quality and, when it waits, the delay."""
         if sample.quality is not Quality.GOOD:
-            actual = f"{sample.quality.name}, {sample.cause.name}"
-        elif self.config.op in ("is_true", "is_false"):
+            # Unsafe because it is not known: to say that it is so would send people the wrong way.
+            known = f"{sample.quality.name}, {sample.cause.name}"
+            return f"cannot tell whether {self.config.text} ({self.tag}: {known})"
+        if self.config.op in ("is_true", "is_false"):
             actual = "true" if sample.value else "false"
         else:
             actual = f"{sample.value:g}, needed {self.config.op} {self.limit:g}"

@@ -140,7 +140,7 @@ def test_only_good_is_safe_and_the_off_delay_forgives_no_missing_value(quality):
     assert bench.look().allowed
     bench.quality["d.i"] = (quality, Cause.STALE)
     (reason,) = bench.look(running=True).reasons
-    assert reason.text == f"i fails (d.i: {quality.name}, STALE)"
+    assert reason.text == f"cannot tell whether i fails (d.i: {quality.name}, STALE)"
     assert reason.remedy == "mend i"
 
 
