@@ -53,11 +53,17 @@ def status(
     runtime_dir: RuntimeDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """How a running node is: processes, scan, what it does."""
+    """How a running node is: processes, devices, scan, what it does."""
     from gatectl.cli import show  # noqa: PLC0415 - start-up time
     from gatectl.runtime.control import request  # noqa: PLC0415 - start-up time
+    from gatectl.runtime.image import Image  # noqa: PLC0415 - start-up time
+    from gatectl.runtime.layout import load_layout  # noqa: PLC0415 - start-up time
 
-    answer = request(_runtime_dir(node, runtime_dir), {"ask": "status"})
+    directory = _runtime_dir(node, runtime_dir)
+    answer = request(directory, {"ask": "status"})
+    layout = load_layout(directory / "layout.json")
+    snapshot = Image.attach(directory / "image", layout).snapshot()
+    answer["devices"] = show.device_rows(layout, snapshot, time.monotonic_ns())
     if as_json:
         _print_json(answer)
     else:

@@ -35,6 +35,11 @@ def status(answer: dict[str, Any]) -> None:
     columns = ("process", "pid", "state", "restarts", "last exit")
     keys = ("name", "pid", "state", "restarts", "last_exit")
     _table(columns, [[str(row.get(key, "") or "-") for key in keys] for row in answer["processes"]])
+    print()
+    _table(("device", "state"), [[row["device"], row["state"]] for row in answer["devices"]])
+    journal = answer["details"].get("north", {}).get("journal", "ok")
+    if journal != "ok":
+        print(f"\njournal: {journal}")
     for title in ("scan", "realtime"):
         facts = answer.get(title) or {}
         if facts:
@@ -89,6 +94,18 @@ def tag_rows(layout: Layout, snapshot: Snapshot, now_mono_ns: int, prefix: str) 
             }
         )
     return rows
+
+
+def device_rows(layout: Layout, snapshot: Snapshot, now_mono_ns: int) -> list[dict[str, str]]:
+    """One row per device: `answers`, `does not answer`, or why that is not known (`BAD STALE`)."""
+    found: list[dict[str, str]] = []
+    for row in tag_rows(layout, snapshot, now_mono_ns, ""):
+        device, _, tag = row["tag"].partition(".")
+        if tag == "alive":
+            known = "answers" if row["value"] else "does not answer"
+            state = known if row["quality"] == "GOOD" else f"{row['quality']} {row['cause']}"
+            found.append({"device": device, "state": state})
+    return found
 
 
 def tags(rows: list[dict[str, Any]]) -> None:

@@ -66,6 +66,15 @@ def test_a_demo_node_without_its_devices(tmp_path: Path, name: str, node: str) -
         why = request(tmp_path / "r" / node, {"ask": "why", "subject": subject})
         assert why["explanations"][0]["reasons"]
         assert [row["restarts"] for row in status["processes"]] == [0] * len(status["processes"])
+        shown = subprocess.run(
+            [sys.executable, "-m", "gatectl.cli", "status", str(file)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert f"{node} ({status['role']})" in shown
+        assert shown.count("does not answer") >= (2 if name == "vehicle1" else 6), shown
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(30) == 0, (tmp_path / "log").read_text()
     finally:
