@@ -33,7 +33,9 @@ def _check_node(world: World, device: str) -> NodeConfigPoint:
 
 def _vehicle_serial(node: Node) -> str:
     if node.config.vehicle is None:
-        raise UsageError("this device belongs to a vehicle node", "set its role to vehicle", where=node.config.name)
+        raise UsageError(
+            "this device belongs to a vehicle node", "set its role to vehicle", where=node.config.name
+        )
     return node.config.vehicle.serial
 
 

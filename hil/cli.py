@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import io
 import os
 import signal
 import sys
@@ -42,18 +43,29 @@ def demo(
     console = Console()
     if not checks.passed:
         for item in checks.failed():
-            console.print(f"FAILED: {item.name}: {item.measured}", style="bold red", highlight=False, markup=False)
-        console.print(f"demo failed: {len(checks.failed())} of {len(checks.items)} checks; see {folder}", highlight=False)
+            console.print(
+                f"FAILED: {item.name}: {item.measured}", style="bold red", highlight=False, markup=False
+            )
+        console.print(
+            f"demo failed: {len(checks.failed())} of {len(checks.items)} checks; see {folder}",
+            highlight=False,
+        )
         raise typer.Exit(1)
-    console.print(f"demo passed: {len(checks.items)} checks; picture: {folder / 'paths.png'}", highlight=False)
+    console.print(
+        f"demo passed: {len(checks.items)} checks; picture: {folder / 'paths.png'}", highlight=False
+    )
 
 
 @app.command()
 def up(
-    site: Annotated[Path | None, typer.Argument(metavar="[SITE_DIR]", help="folder with site.toml and node files")] = None,
+    site: Annotated[
+        Path | None, typer.Argument(metavar="[SITE_DIR]", help="folder with site.toml and node files")
+    ] = None,
     run_dir: RunDir = None,
     broker: BrokerName = "amqtt",
-    real: Annotated[list[str] | None, typer.Option(help="node.device that keeps its real wire (repeatable)")] = None,
+    real: Annotated[
+        list[str] | None, typer.Option(help="node.device that keeps its real wire (repeatable)")
+    ] = None,
 ) -> None:
     """Bring a gate up with simulated equipment and leave it to you until Ctrl-C."""
     from hil.up import hold_up  # noqa: PLC0415 - start-up time
@@ -63,7 +75,9 @@ def up(
 
 @app.command("replay-gnss")
 def replay_gnss(
-    data: Annotated[Path, typer.Option(help="folder with google_F9K_drive.nmea and its truth")] = Path("../shared/data/gnss"),
+    data: Annotated[Path, typer.Option(help="folder with google_F9K_drive.nmea and its truth")] = Path(
+        "../shared/data/gnss"
+    ),
     speed: Annotated[float, typer.Option(help="times real time")] = 20.0,
     run_dir: RunDir = None,
 ) -> None:
@@ -94,6 +108,8 @@ def main() -> None:
     """Entry point: errors are cause and remedy, exit codes 0 passed, 1 failed, 2 usage, 130 interrupted."""
     # `timeout`, systemd and CI end a run with SIGTERM: tear down as for Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # progress is progress in a log file, too
     try:
         app()
     except GatectlError as error:

@@ -16,7 +16,6 @@ from gatectl.model import vda5050
 from gatectl.north import topics
 from hil.timeline import Timeline
 
-
 GATE = "gatectl/v1"
 
 
@@ -59,7 +58,7 @@ class Monitor:
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         try:
-            self._take(message.topic, message.payload)
+            self._take(message.topic, bytes(message.payload))
         except msgspec.MsgspecError as error:
             self.malformed.append(f"{message.topic}: {error}")
 
@@ -100,7 +99,7 @@ class Monitor:
             return
         if known is not None and known.holder and block.holder and block.previous != known.holder:
             self.double_grants.append(
-                f"{name}: {block.holder} got it from {block.previous or 'nobody'} while {known.holder} held it"
+                f"{name}: to {block.holder} from {block.previous or 'nobody'} while {known.holder} held it"
             )
         who = block.holder or "free"
         self.timeline.add(now, f"block {name}", who)

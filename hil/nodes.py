@@ -38,7 +38,7 @@ class Daemon:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **(env or {})},
-                preexec_fn=die_with_parent,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call, takes no lock
                 start_new_session=True,
             )
 
@@ -68,7 +68,8 @@ class Daemon:
         pids = self.pids()
         if process not in pids:
             raise UsageError(
-                f"{self.name} has no process {process}", f"one of: {', '.join(sorted(pids)) or 'none is running'}"
+                f"{self.name} has no process {process}",
+                f"one of: {', '.join(sorted(pids)) or 'none is running'}",
             )
         os.kill(pids[process], signal.SIGKILL)
         return pids[process]

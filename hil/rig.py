@@ -94,17 +94,25 @@ class Rig:
         return self
 
     async def _start(self) -> None:
-        files = sorted(f for f in self.site_dir.glob("*.toml") if "role" in tomllib.loads(f.read_text("utf-8")))
+        files = sorted(
+            f for f in self.site_dir.glob("*.toml") if "role" in tomllib.loads(f.read_text("utf-8"))
+        )
         if not files:
-            raise UsageError("no node files here", "name a folder with a site and its nodes", where=str(self.site_dir))
+            raise UsageError(
+                "no node files here", "name a folder with a site and its nodes", where=str(self.site_dir)
+            )
         self.nodes = {node.config.name: node for node in map(load_node, files)}
         unknown = self.real - {f"{n}.{d.name}" for n, node in self.nodes.items() for d in node.config.device}
         if unknown:
-            raise UsageError(f"no such device: {', '.join(sorted(unknown))}", "write node.device as in the site")
+            raise UsageError(
+                f"no such device: {', '.join(sorted(unknown))}", "write node.device as in the site"
+            )
         self.run_dir.mkdir(parents=True)
         # Socket paths are limited to 107 bytes and belong on a tmpfs: not into the run folder.
         shm = Path("/dev/shm")  # tmpfs of every Linux
-        self._short_dir = Path(tempfile.mkdtemp(prefix="gatectl-hil-", dir=shm if os.access(shm, os.W_OK) else None))
+        self._short_dir = Path(
+            tempfile.mkdtemp(prefix="gatectl-hil-", dir=shm if os.access(shm, os.W_OK) else None)
+        )
         self.world = World(next(iter(self.nodes.values())).site, self.seed)
         port = await self.broker.start()
         wires = await self._start_devices()
@@ -154,7 +162,10 @@ class Rig:
         for name, node in self.nodes.items():
             file = target / Path(node.file).name
             table = tomllib.loads(file.read_text("utf-8"))
-            table["paths"] = {"state_dir": str(self.run_dir / name), "runtime_dir": str(self._short_dir / name)}
+            table["paths"] = {
+                "state_dir": str(self.run_dir / name),
+                "runtime_dir": str(self._short_dir / name),
+            }
             table["mqtt"] = {"host": "127.0.0.1", "port": broker_port}
             table["device"] = [
                 wired(d, wires[f"{name}.{d['name']}"]) if f"{name}.{d['name']}" in wires else d
@@ -226,7 +237,11 @@ class Rig:
     async def stop(self) -> None:
         """End everything. Never raises; what did not end well is in `teardown_problems`. Idempotent."""
         steps: list[tuple[str, Callable[[], Awaitable[object]]]] = [("nodes", self.stop_nodes)]
-        people: list[Any] = [*self.customs.values(), getattr(self, "operator", None), getattr(self, "shipper", None)]
+        people: list[Any] = [
+            *self.customs.values(),
+            getattr(self, "operator", None),
+            getattr(self, "shipper", None),
+        ]
         steps += [(f"client {p.name}", p.stop) for p in people if p is not None]
         steps += [(name, device.stop) for name, device in self.devices.items()]
         steps += [("broker", self.broker.stop)]

@@ -32,16 +32,19 @@ class Stage:
         self.rig.timeline.add(self.rig.clock_s(), who, what, mark=mark)
         self._say(f"{who}: {what}")
 
-    async def until(self, what: str, condition: Callable[[], bool], timeout_s: float) -> None:
+    async def until(
+        self, what: str, condition: Callable[[], bool], timeout_s: float, *, poll_s: float = POLL_S
+    ) -> None:
         """Wait for a condition. Raises ScenarioError when it does not come true in time."""
         end_s = self.rig.clock_s() + timeout_s
         while not condition():
             self.rig.raise_if_failed()
             if self.rig.clock_s() > end_s:
                 raise ScenarioError(
-                    f"waited {timeout_s:.0f} s for: {what}\n{self.situation()}", "see the logs in the run folder"
+                    f"waited {timeout_s:.0f} s for: {what}\n{self.situation()}",
+                    "see the logs in the run folder",
                 )
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(poll_s)
 
     def situation(self) -> str:
         """What every node says about itself, for a failed run."""
@@ -73,14 +76,26 @@ class Stage:
     async def why(self, node: str, *subject: str) -> str:
         """What `gatectl why` really prints."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "gatectl.cli", "why", str(self.rig.daemons[node].file), *subject,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+            sys.executable,
+            "-m",
+            "gatectl.cli",
+            "why",
+            str(self.rig.daemons[node].file),
+            *subject,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
         )
         output, _ = await process.communicate()
         return output.decode()
 
     async def refusal(
-        self, name: str, node: str, subject: str, *needles: str, safe: Callable[[], bool], timeout_s: float = 20.0
+        self,
+        name: str,
+        node: str,
+        subject: str,
+        *needles: str,
+        safe: Callable[[], bool],
+        timeout_s: float = 20.0,
     ) -> None:
         """A fault must end safe and be explained: waits for both, then checks what `gatectl why` prints."""
         try:
@@ -95,7 +110,12 @@ class Stage:
             return
         printed = await self.why(node, *subject.split())
         line = next((x.strip() for x in printed.splitlines() if any(n in x for n in needles)), "")
-        self.checks.add(name, bool(line), line or f"`gatectl why` prints no such reason: {printed[:400]}", "safe, explained")
+        self.checks.add(
+            name,
+            bool(line),
+            line or f"`gatectl why` prints no such reason: {printed[:400]}",
+            "safe, explained",
+        )
         self.note("refusal", f"{name}: {line}", mark=True)
 
     # ---- people -------------------------------------------------------------------------------
@@ -114,7 +134,9 @@ class Stage:
                 return
             reasons = receipt.reasons
             await asyncio.sleep(1.0)
-        raise ScenarioError(f"reset of {subject or node} was refused: {'; '.join(reasons)}", "see gatectl why")
+        raise ScenarioError(
+            f"reset of {subject or node} was refused: {'; '.join(reasons)}", "see gatectl why"
+        )
 
     # ---- looking ------------------------------------------------------------------------------
 

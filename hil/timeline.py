@@ -6,7 +6,9 @@ from msgspec import Struct
 
 
 class Event(Struct, frozen=True, kw_only=True):
-    """t_s: since the run began. who: a transit, vehicle, crane, fault or person. mark: worth a line in plots."""
+    """t_s: since the run began. who: a transit, vehicle, crane or person.
+
+    mark: worth a line in plots."""
 
     t_s: float
     who: str

@@ -90,7 +90,9 @@ class Vehicle:
 class CraneGround:
     """The ground below one crane (`hil.plant.crane.CraneSite`)."""
 
-    def __init__(self, config: CraneConfig, nodes: dict[str, NodeConfigPoint], vehicles: dict[str, Vehicle]) -> None:
+    def __init__(
+        self, config: CraneConfig, nodes: dict[str, NodeConfigPoint], vehicles: dict[str, Vehicle]
+    ) -> None:
         self.config = config
         self._nodes = {n.lane: n for n in nodes.values() if n.crane == config.id}
         self._vehicles = vehicles
@@ -147,14 +149,21 @@ class World:
         lines = {lane.id: LineString(lane.points) for lane in site.lanes}
         self.vehicles = {
             entry.serial: Vehicle(
-                entry, lines[entry.lane], self.nodes[entry.start_node].at_m, np.random.default_rng([seed, number])
+                entry,
+                lines[entry.lane],
+                self.nodes[entry.start_node].at_m,
+                np.random.default_rng([seed, number]),
             )
             for number, entry in enumerate(config.vehicle)
         }
-        self.truth.tracks = {v.entry.serial: Track(v.entry.serial, v.entry.lane) for v in self.vehicles.values()}
+        self.truth.tracks = {
+            v.entry.serial: Track(v.entry.serial, v.entry.lane) for v in self.vehicles.values()
+        }
         self.grounds = {c.id: CraneGround(c, self.nodes, self.vehicles) for c in config.crane}
         self.cranes = {
-            c.id: CranePlant(site=self.grounds[c.id], slots=c.slots, trolley_m=c.slots["yard"], height_m=c.travel_height_m)
+            c.id: CranePlant(
+                site=self.grounds[c.id], slots=c.slots, trolley_m=c.slots["yard"], height_m=c.travel_height_m
+            )
             for c in config.crane
         }
 

@@ -17,7 +17,9 @@ from hil.truth import Truth
 COLOURS = ("#c0392b", "#2471a3", "#1e8449", "#7d3c98")
 
 
-def plot_run(truth: Truth, timeline: Timeline, blocks: dict[str, list[tuple[str, float, float]]], file: Path) -> None:
+def plot_run(
+    truth: Truth, timeline: Timeline, blocks: dict[str, list[tuple[str, float, float]]], file: Path
+) -> None:
     """Driven path against route, lateral error along it, and speed over time, as one PNG.
 
     blocks: block id -> (lane, from_m, to_m) spans; the border stretch is shaded.
@@ -31,22 +33,49 @@ def plot_run(truth: Truth, timeline: Timeline, blocks: dict[str, list[tuple[str,
         for lane_id, from_m, to_m in spans:
             line = truth.line(lane_id)
             points = [line.interpolate(from_m + (to_m - from_m) * i / 60) for i in range(61)]
-            plan.plot([p.x for p in points], [p.y for p in points], color="#f5b041", linewidth=6, zorder=2,
-                      solid_capstyle="butt", label="single-vehicle stretch" if lane_id == "east" else None)
+            plan.plot(
+                [p.x for p in points],
+                [p.y for p in points],
+                color="#f5b041",
+                linewidth=6,
+                zorder=2,
+                solid_capstyle="butt",
+                label="single-vehicle stretch" if lane_id == "east" else None,
+            )
     for colour, track in zip(COLOURS, truth.tracks.values(), strict=False):
         rows = [r for r in track.rows if r[4] > 0.05] or track.rows
-        plan.plot([r[1] for r in track.rows], [r[2] for r in track.rows], color=colour, linewidth=1.4, zorder=3,
-                  label=f"{track.serial} (driven)")
+        plan.plot(
+            [r[1] for r in track.rows],
+            [r[2] for r in track.rows],
+            color=colour,
+            linewidth=1.4,
+            zorder=3,
+            label=f"{track.serial} (driven)",
+        )
         line = truth.line(track.lane)
         along = [line.project(Point(r[1], r[2])) for r in rows]
         side = [100 * line.distance(Point(r[1], r[2])) for r in rows]
         error.plot(along, side, color=colour, linewidth=1, label=track.serial)
-        speed.plot([r[0] for r in track.rows], [r[4] for r in track.rows], color=colour, linewidth=1.2,
-                   label=track.serial)
+        speed.plot(
+            [r[0] for r in track.rows],
+            [r[4] for r in track.rows],
+            color=colour,
+            linewidth=1.2,
+            label=track.serial,
+        )
     for event in timeline.marks():
         speed.axvline(event.t_s, color="0.8", linewidth=0.6, zorder=0)
-        speed.text(event.t_s, 1.0, event.label, rotation=90, fontsize=6, va="top", ha="right", color="0.35",
-                   transform=speed.get_xaxis_transform())
+        speed.text(
+            event.t_s,
+            1.0,
+            event.label,
+            rotation=90,
+            fontsize=6,
+            va="top",
+            ha="right",
+            color="0.35",
+            transform=speed.get_xaxis_transform(),
+        )
     plan.set_aspect("equal")
     plan.set_xlabel("east, m")
     plan.set_ylabel("north, m")

@@ -46,11 +46,8 @@ def print_lateness(console: Console, scans: dict[str, dict[str, Any]]) -> None:
     for name in ("node", "scans", "late p50, us", "p99, us", "max, us", "overruns"):
         table.add_column(name, justify="right" if name != "node" else "left")
     for node, scan in scans.items():
-        late = scan.get("wake_late_us", {})
-        table.add_row(
-            node, str(scan.get("scan_no", "")), *(f"{late.get(k, float('nan')):.0f}" for k in ("p50", "p99", "max")),
-            str(scan.get("overruns", "")),
-        )  # fmt: skip
+        late = [f"{scan.get(f'wake_late_{k}_us', float('nan')):.0f}" for k in ("p50", "p99", "max")]
+        table.add_row(node, str(scan.get("scan_no", "")), *late, str(scan.get("overruns", "")))
     console.print(table)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from gatectl.model import UsageError
-from hil.scenarios import crossing
+from hil.scenarios import crossing, disturbed
 from hil.stage import Stage
 
 Scenario = Callable[[Stage], Awaitable[None]]
-SCENARIOS: dict[str, Scenario] = {"crossing": crossing.run, "demo": crossing.run}
+SCENARIOS: dict[str, Scenario] = {"crossing": crossing.run, "demo": disturbed.run}
 
 
 def find(name: str) -> Scenario:

@@ -89,21 +89,41 @@ def judge(stage: Stage) -> None:
     for transit, box in BOXES.items():
         steps = [e.what for e in rig.timeline.of(transit) if e.what in STEPS]
         order_ok = steps == list(STEPS)
-        checks.add(f"{transit} passed every step in order", order_ok, " > ".join(steps) or "none", "all 12, in order")
+        checks.add(
+            f"{transit} passed every step in order", order_ok, " > ".join(steps) or "none", "all 12, in order"
+        )
         far = rig.world.grounds["crane_vn" if transit == IMPORT else "crane_cn"].yard
         checks.add(f"{transit} stands in the far yard", far is box, far.code if far else "nothing", box.code)
     waits = border_waits(stage)
-    checks.add("one vehicle waited for the border stretch", bool(waits), "; ".join(waits) or "none", "at least one")
-    checks.add("no block was granted twice", not rig.monitor.double_grants, f"{len(rig.monitor.double_grants)}", "0")
-    checks.add("every message on the broker fits its schema", not rig.monitor.malformed, f"{len(rig.monitor.malformed)} misfits", "0")
+    checks.add(
+        "one vehicle waited for the border stretch", bool(waits), "; ".join(waits) or "none", "at least one"
+    )
+    checks.add(
+        "no block was granted twice", not rig.monitor.double_grants, f"{len(rig.monitor.double_grants)}", "0"
+    )
+    checks.add(
+        "every message on the broker fits its schema",
+        not rig.monitor.malformed,
+        f"{len(rig.monitor.malformed)} misfits",
+        "0",
+    )
     for serial in rig.world.vehicles:
         error = rig.world.truth.path_error(serial)
         checks.at_most(f"{serial} lateral error, rms", 100 * error.rms_m, LATERAL_LIMIT_CM / 2, "cm")
         checks.at_most(f"{serial} lateral error, max", 100 * error.max_m, LATERAL_LIMIT_CM, "cm")
         for stop in rig.world.truth.tracks[serial].stops:
-            checks.at_most(f"{serial} stop at {stop.node}, along", 100 * abs(stop.along_m), ALONG_LIMIT_CM, "cm")
-            checks.at_most(f"{serial} stop at {stop.node}, across", 100 * abs(stop.across_m), ACROSS_LIMIT_CM, "cm")
-        checks.add(f"{serial} was unloaded under the crane", bool(rig.world.truth.tracks[serial].stops), f"{len(rig.world.truth.tracks[serial].stops)} stops", ">= 1")
+            checks.at_most(
+                f"{serial} stop at {stop.node}, along", 100 * abs(stop.along_m), ALONG_LIMIT_CM, "cm"
+            )
+            checks.at_most(
+                f"{serial} stop at {stop.node}, across", 100 * abs(stop.across_m), ACROSS_LIMIT_CM, "cm"
+            )
+        checks.add(
+            f"{serial} was unloaded under the crane",
+            bool(rig.world.truth.tracks[serial].stops),
+            f"{len(rig.world.truth.tracks[serial].stops)} stops",
+            ">= 1",
+        )
 
 
 def border_waits(stage: Stage) -> list[str]:
@@ -117,14 +137,22 @@ def border_waits(stage: Stage) -> list[str]:
         begin, who = event.t_s, "" if event.what == "free" else event.what
     found = []
     for serial, vehicle in stage.rig.world.vehicles.items():
-        line = next(n.at_m for n in stage.rig.world.nodes.values() if n.kind == "stop_line" and n.lane == vehicle.entry.lane)
+        line = next(
+            n.at_m
+            for n in stage.rig.world.nodes.values()
+            if n.kind == "stop_line" and n.lane == vehicle.entry.lane
+        )
         rows = stage.rig.world.truth.tracks[serial].rows
         path = stage.rig.world.truth.line(vehicle.entry.lane)
         goal = path.interpolate(line)
         for holder, from_s, to_s in held:
             if holder == serial:
                 continue
-            stood = [t for t, x, y, _, v in rows if from_s <= t <= to_s and v < 0.02 and abs(goal.x - x) + abs(goal.y - y) < 1.0]
+            stood = [
+                t
+                for t, x, y, _, v in rows
+                if from_s <= t <= to_s and v < 0.02 and abs(goal.x - x) + abs(goal.y - y) < 1.0
+            ]
             if len(stood) > 20:
                 found.append(f"{serial} stood {stood[-1] - stood[0]:.0f} s for {holder}")
     return found

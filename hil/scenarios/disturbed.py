@@ -1,0 +1,71 @@
+"""The crossing with everything that may go wrong on the way, one thing after another per vehicle."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hil.scenarios import faults
+from hil.scenarios.crossing import (
+    EXPORT,
+    IMPORT,
+    announce,
+    bring_up,
+    grounded,
+    judge,
+    second_release,
+    watch_stops,
+)
+from hil.stage import Stage
+
+IMPORTER, EXPORTER = ("AGV01", "vehicle-1"), ("AGV02", "vehicle-2")
+
+
+async def _import(stage: Stage) -> None:
+    """Paper and people: identity, weight, releases; then the broker, and the gate's own processes."""
+    serial, node = IMPORTER
+    await faults.wrong_identity(stage, IMPORT, "camera_cn")
+    await faults.wrong_weight(stage, IMPORT, "scale_cn")
+    await faults.refused_releases(stage, IMPORT, "vn")
+    await faults.broker_gone(stage, serial, node)
+    await faults.killed(stage, faults.GATE, "scan", serial, brakes=False)
+    await faults.killed(stage, node, "scan", serial, brakes=True)
+    await grounded(stage, IMPORT)
+
+
+async def _export(stage: Stage) -> None:
+    """Machines: the crane's PLC, GNSS, and the vehicle's own processes."""
+    serial, node = EXPORTER
+    await faults.frozen_plc(stage, "crane_vn")
+    await stage.until(
+        "T-EXP has passed its checks",
+        lambda: stage.state_of(EXPORT) == "RISK_DECIDED",
+        180,
+    )
+    await faults.gnss_loss(stage, serial, node)
+    await stage.until(f"{serial} crosses", lambda: stage.state_of(EXPORT) == "CROSSING", 240)
+    await faults.gnss_gap(stage, serial, node)
+    await faults.killed(stage, node, "field-drive", serial, brakes=True)
+    await faults.killed(stage, node, "north", serial, brakes=False)
+    await faults.killed(stage, node, "supervisor", serial, brakes=True)
+    await grounded(stage, EXPORT)
+
+
+async def _release_export(stage: Stage) -> None:
+    """Only when the import crosses, so that the exporter's minute without GNSS falls into its wait."""
+    await stage.until(f"{IMPORT} crosses", lambda: stage.state_of(IMPORT) == "CROSSING", 240)
+    await second_release(stage, EXPORT)
+
+
+async def run(stage: Stage) -> None:
+    """Both transits through all of it; they must still end GROUNDED, in order, nothing granted twice."""
+    await bring_up(stage)
+    stops = asyncio.create_task(watch_stops(stage))
+    try:
+        await announce(stage)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_import(stage))
+            group.create_task(_export(stage))
+            group.create_task(_release_export(stage))
+    finally:
+        stops.cancel()
+    judge(stage)
