@@ -97,13 +97,15 @@ def tag_rows(layout: Layout, snapshot: Snapshot, now_mono_ns: int, prefix: str) 
 
 
 def device_rows(layout: Layout, snapshot: Snapshot, now_mono_ns: int) -> list[dict[str, str]]:
-    """One row per device: `answers`, `does not answer`, or why that is not known (`BAD STALE`)."""
+    """One row per device: `answers`, `does not answer`, `no link`, or why that is not known."""
     found: list[dict[str, str]] = []
     for row in tag_rows(layout, snapshot, now_mono_ns, ""):
         device, _, tag = row["tag"].partition(".")
         if tag == "alive":
-            known = "answers" if row["value"] else "does not answer"
-            state = known if row["quality"] == "GOOD" else f"{row['quality']} {row['cause']}"
+            if row["quality"] == "GOOD":
+                state = "answers" if row["value"] else "does not answer"
+            else:
+                state = "no link" if row["cause"] == "LINK_DOWN" else f"not known: {row['cause']}"
             found.append({"device": device, "state": state})
     return found
 

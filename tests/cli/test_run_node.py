@@ -74,7 +74,8 @@ def test_a_demo_node_without_its_devices(tmp_path: Path, name: str, node: str) -
             check=True,
         ).stdout
         assert f"{node} ({status['role']})" in shown
-        assert shown.count("does not answer") >= (2 if name == "vehicle1" else 6), shown
+        without = shown.count("no link") + shown.count("does not answer")
+        assert without >= (2 if name == "vehicle1" else 6), shown
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(30) == 0, (tmp_path / "log").read_text()
     finally:
