@@ -19,6 +19,7 @@ from hil.report.summary import print_checks, print_lateness, print_timeline, wri
 from hil.rig import Rig
 from hil.stage import Stage
 
+LOG_WIDTH = 150
 Scenario = Callable[[Stage], Awaitable[None]]
 
 
@@ -102,7 +103,9 @@ def _judge_scans(checks: Checks, scans: dict[str, dict[str, Any]]) -> None:
 
 def run(scenario: Scenario, run_dir: Path, *, broker: Literal["amqtt", "mosquitto"] = "amqtt") -> Checks:
     """`run_scenario` from outside an event loop; Ctrl-C tears everything down first."""
-    console = Console(soft_wrap=False, width=None)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=LOG_WIDTH)
     with contextlib.suppress(asyncio.CancelledError):
         return asyncio.run(run_scenario(scenario, run_dir, console, broker=broker))
     raise KeyboardInterrupt

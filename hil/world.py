@@ -172,7 +172,7 @@ class World:
         if time_s - self.time_s > CATCH_UP_S:
             self.late_s += time_s - self.time_s - CATCH_UP_S
             self.time_s = time_s - CATCH_UP_S
-        while self.time_s + STEP_S <= time_s:
+        while self.time_s + STEP_S <= time_s + 1e-6:
             self.time_s += STEP_S
             self._steps += 1
             for vehicle in self.vehicles.values():
