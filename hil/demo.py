@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 from rich.console import Console
 
 from gatectl.model import GatectlError
@@ -74,11 +75,10 @@ async def run_scenario(
     _judge_scans(checks, scans)
     console.print("replaying the black boxes ...", highlight=False)
     await check_replays(run_dir, list(rig.daemons), checks)
-    blocks = {
-        b.id: [(s.lane, s.from_m, s.to_m) for s in b.spans]
-        for b in next(iter(rig.nodes.values())).site.config.block
-    }
-    plot_run(rig.world.truth, rig.timeline, blocks, run_dir / "paths.png")
+    site = next(iter(rig.nodes.values())).site.config
+    border = [(s.lane, s.from_m, s.to_m) for b in site.block if b.kind == "border" for s in b.spans]
+    plot_run(rig.world.truth, rig.timeline, border, run_dir / "paths.png")
+    (run_dir / "truth.json").write_bytes(msgspec.json.encode(rig.world.truth))
     write_report(run_dir, checks, rig.timeline, scans)
     print_timeline(console, rig.timeline, list(rig.monitor.transits))
     print_lateness(console, scans)
