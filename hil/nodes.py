@@ -16,10 +16,15 @@ from gatectl.runtime import control
 from hil.children import die_with_parent
 
 STOP_TIMEOUT_S = 15.0
+WATCH_S = 0.2
 
 
 class Daemon:
-    """One node's daemon. file: its NODE.toml; its output goes to log_file."""
+    """One node's daemon. file: its NODE.toml; its output goes to log_file.
+
+    last: its newest status, kept by `watch`; None while it does not answer. Whoever lives in the rig's
+    event loop reads this: asking waits for the daemon, and the simulated devices would wait with it.
+    """
 
     def __init__(self, name: str, file: Path, runtime_dir: Path, log_file: Path) -> None:
         self.name = name
@@ -27,10 +32,12 @@ class Daemon:
         self.runtime_dir = runtime_dir
         self.log_file = log_file
         self.exit_codes: list[int] = []
+        self.last: dict[str, Any] | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, env: dict[str, str] | None = None) -> None:
         """Start `gatectl run`; returns at once."""
+        self.last = None
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "gatectl.cli", "run", str(self.file)],
@@ -54,9 +61,20 @@ class Daemon:
         except (UsageError, OSError):
             return None
 
+    async def watch(self) -> None:
+        """Keep `last` fresh until cancelled."""
+        while True:
+            self.last = await asyncio.to_thread(self.ask, "status")
+            await asyncio.sleep(WATCH_S)
+
+    @property
+    def ready(self) -> bool:
+        """As it said itself last."""
+        return bool((self.last or {}).get("ready"))
+
     def pids(self) -> dict[str, int]:
-        """Process ids by name (`scan`, `field gnss`, ..., and `supervisor`)."""
-        answer = self.ask("status")
+        """Process ids by name (`scan`, `field-gnss`, ..., and `supervisor`), as of `last`."""
+        answer = self.last
         if answer is None:
             return {}
         found = {p["name"]: p["pid"] for p in answer["processes"] if p["pid"]}

@@ -124,6 +124,7 @@ class Rig:
         await self._start_people(port)
         for daemon in self.daemons.values():
             daemon.start()
+            self._spawn(daemon.watch())
 
     @property
     def site(self) -> str:

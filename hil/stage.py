@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from gatectl.model import GatectlError
@@ -20,11 +21,16 @@ class ScenarioError(GatectlError):
 
 
 class Stage:
-    """A running rig and the checks of its run. say: takes a line of progress."""
+    """A running rig and the checks of its run. say: takes a line of progress.
+
+    provoked: vehicles and cranes that the scenario is disturbing now; unprovoked: trips of others.
+    """
 
     def __init__(self, rig: Rig, checks: Checks, say: Callable[[str], None]) -> None:
         self.rig = rig
         self.checks = checks
+        self.provoked: set[str] = set()
+        self.unprovoked: list[str] = []
         self._say = say
 
     def note(self, who: str, what: str, *, mark: bool = False) -> None:
@@ -46,6 +52,15 @@ class Stage:
                 )
             await asyncio.sleep(poll_s)
 
+    @contextlib.contextmanager
+    def provoking(self, subject: str) -> Iterator[None]:
+        """While a scenario breaks a vehicle or crane on purpose and resets it itself."""
+        self.provoked.add(subject)
+        try:
+            yield
+        finally:
+            self.provoked.discard(subject)
+
     def situation(self) -> str:
         """What every node says about itself, for a failed run."""
         lines = []
@@ -61,7 +76,7 @@ class Stage:
 
     def explanations(self, node: str) -> list[dict[str, Any]]:
         """All that the node explains now; empty while it cannot answer."""
-        answer = self.rig.daemons[node].ask("status")
+        answer = self.rig.daemons[node].last
         status = (answer or {}).get("status") or {}
         return list(status.get("explanations", ()))
 

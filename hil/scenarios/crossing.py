@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from hil.scenarios.duty import judge_duty, on_duty
 from hil.stage import Stage
 from hil.world import Container
 
@@ -25,7 +26,7 @@ async def bring_up(stage: Stage) -> None:
     """Wait until every node is ready and localised, then reset what owes a reset."""
     rig = stage.rig
     for name, daemon in rig.daemons.items():
-        await stage.until(f"{name} is ready", lambda d=daemon: bool((d.ask("status") or {}).get("ready")), 60)  # type: ignore[misc]
+        await stage.until(f"{name} is ready", lambda d=daemon: d.ready, 60)  # type: ignore[misc]
     serials = list(rig.world.vehicles)
     await stage.until(
         "every vehicle reports and knows where it is",
@@ -161,18 +162,14 @@ def border_waits(stage: Stage) -> list[str]:
 async def run(stage: Stage) -> None:
     """The whole crossing without disturbance."""
     await bring_up(stage)
-    stops = asyncio.create_task(watch_stops(stage))
-    try:
+    async with asyncio.TaskGroup() as background:
+        watchers = [background.create_task(watch_stops(stage)), background.create_task(on_duty(stage))]
         await announce(stage)
         async with asyncio.TaskGroup() as group:
             for transit in BOXES:
                 group.create_task(second_release(stage, transit))
                 group.create_task(grounded(stage, transit))
-        await stage.until(
-            "both vehicles have ended their orders",
-            lambda: all(not s.node_states for s in stage.rig.monitor.vehicles.values()),
-            20,
-        )
-    finally:
-        stops.cancel()
+        for watcher in watchers:
+            watcher.cancel()
     judge(stage)
+    judge_duty(stage)

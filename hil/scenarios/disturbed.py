@@ -15,6 +15,7 @@ from hil.scenarios.crossing import (
     second_release,
     watch_stops,
 )
+from hil.scenarios.duty import judge_duty, on_duty
 from hil.stage import Stage
 
 IMPORTER, EXPORTER = ("AGV01", "vehicle-1"), ("AGV02", "vehicle-2")
@@ -35,7 +36,8 @@ async def _import(stage: Stage) -> None:
 async def _export(stage: Stage) -> None:
     """Machines: the crane's PLC, GNSS, and the vehicle's own processes."""
     serial, node = EXPORTER
-    await faults.frozen_plc(stage, "crane_vn")
+    with stage.provoking("crane_vn"):
+        await faults.frozen_plc(stage, "crane_vn")
     await stage.until(
         "T-EXP has passed its checks",
         lambda: stage.state_of(EXPORT) == "RISK_DECIDED",
@@ -59,13 +61,14 @@ async def _release_export(stage: Stage) -> None:
 async def run(stage: Stage) -> None:
     """Both transits through all of it; they must still end GROUNDED, in order, nothing granted twice."""
     await bring_up(stage)
-    stops = asyncio.create_task(watch_stops(stage))
-    try:
+    async with asyncio.TaskGroup() as background:
+        watchers = [background.create_task(watch_stops(stage)), background.create_task(on_duty(stage))]
         await announce(stage)
         async with asyncio.TaskGroup() as group:
             group.create_task(_import(stage))
             group.create_task(_export(stage))
             group.create_task(_release_export(stage))
-    finally:
-        stops.cancel()
+        for watcher in watchers:
+            watcher.cancel()
     judge(stage)
+    judge_duty(stage)

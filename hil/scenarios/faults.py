@@ -154,11 +154,17 @@ async def broker_gone(stage: Stage, serial: str, node: str) -> None:
 
 
 async def killed(stage: Stage, node: str, process: str, serial: str, *, brakes: bool) -> None:
+    """See `_killed`; the operator on duty leaves the vehicle to the scenario meanwhile."""
+    await moving(stage, serial)
+    with stage.provoking(serial):
+        await _killed(stage, node, process, serial, brakes=brakes)
+
+
+async def _killed(stage: Stage, node: str, process: str, serial: str, *, brakes: bool) -> None:
     """SIGKILL one process while the vehicle drives. brakes: it must brake within the controller's time-out
     (else it may drive on). Afterwards the reset that is owed, if any, and it drives on."""
     rig = stage.rig
     daemon = rig.daemons[node]
-    await moving(stage, serial)
     before = _restarts(stage, node, process)
     daemon.kill(process)
     at_s = rig.clock_s()
@@ -174,7 +180,7 @@ async def killed(stage: Stage, node: str, process: str, serial: str, *, brakes: 
         daemon.start()
     else:
         await stage.until(f"{process} was restarted", lambda: _restarts(stage, node, process) > before, 20)
-    await stage.until(f"{node} is whole again", lambda: bool((daemon.ask("status") or {}).get("ready")), 30)
+    await stage.until(f"{node} is whole again", lambda: daemon.ready, 30)
     if brakes or process in ("scan", "supervisor"):
         subject, target = ("gate", "") if node == GATE else ("drive", serial)
         await stage.refusal(f"{name}: a reset is owed", node, subject, *OWED, safe=lambda: True)
@@ -188,7 +194,7 @@ async def killed(stage: Stage, node: str, process: str, serial: str, *, brakes: 
 
 
 def _restarts(stage: Stage, node: str, process: str) -> int:
-    answer = stage.rig.daemons[node].ask("status") or {"processes": []}
+    answer = stage.rig.daemons[node].last or {"processes": []}
     return sum(int(p["restarts"]) for p in answer["processes"] if p["name"] == process)
 
 
