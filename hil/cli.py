@@ -106,7 +106,9 @@ def _broker(name: str) -> Literal["amqtt", "mosquitto"]:
 
 def main() -> None:
     """Entry point: errors are cause and remedy, exit codes 0 passed, 1 failed, 2 usage, 130 interrupted."""
-    # `timeout`, systemd and CI end a run with SIGTERM: tear down as for Ctrl-C.
+    # `timeout`, systemd and CI end a run with SIGTERM: tear down as for Ctrl-C. A shell's background
+    # job begins with SIGINT ignored, which would leave no way to end it in order.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # progress is progress in a log file, too
