@@ -13,12 +13,15 @@ FIND = "import sys; from hil.children import processes_naming; print(processes_n
 
 def test_a_child_that_names_the_text_is_found_until_it_ends():
     marker = "a-marker-nobody-else-uses-4711"
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", marker])
+    program = "import time; print(flush=True); time.sleep(60)"
+    child = subprocess.Popen([sys.executable, "-c", program, marker], stdout=subprocess.PIPE)
     try:
+        assert child.stdout is not None
+        child.stdout.readline()  # it runs: its command line is there to be read
         assert list(processes_naming(marker)) == [child.pid]
     finally:
         child.kill()
-        child.wait()
+        child.communicate()
     assert processes_naming(marker) == {}
 
 
