@@ -28,8 +28,9 @@ async def _import(stage: Stage) -> None:
     await faults.wrong_weight(stage, IMPORT, "scale_cn")
     await faults.refused_releases(stage, IMPORT, "vn")
     await faults.broker_gone(stage, serial, node)
-    await faults.killed(stage, faults.GATE, "scan", serial, brakes=False)
     await faults.killed(stage, node, "scan", serial, brakes=True)
+    for process in ("scan", "field-cranes", "field-checks", "north", "recorder", "supervisor"):
+        await faults.killed(stage, faults.GATE, process, serial)
     await grounded(stage, IMPORT)
 
 
@@ -47,7 +48,8 @@ async def _export(stage: Stage) -> None:
     await stage.until(f"{serial} crosses", lambda: stage.state_of(EXPORT) == "CROSSING", 240)
     await faults.gnss_gap(stage, serial, node)
     await faults.killed(stage, node, "field-drive", serial, brakes=True)
-    await faults.killed(stage, node, "north", serial, brakes=False)
+    for process in ("field-gnss", "north", "recorder"):
+        await faults.killed(stage, node, process, serial)
     await faults.killed(stage, node, "supervisor", serial, brakes=True)
     await grounded(stage, EXPORT)
 

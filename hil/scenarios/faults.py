@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,7 +19,7 @@ BRAKE_LIMIT_S = (
     0.5  # 200 ms until stale commands are withheld or the controller's own time-out, and the rig's noise
 )
 MOVING_MPS = 1.5
-OWED = ("no_reset_owed", "reset_owed", "mcu_armed", "mcu_alive")
+OWED = ("no_reset_owed", "reset_owed", "mcu_armed", "mcu_alive", "plc_alive")
 
 
 async def wrong_identity(stage: Stage, transit: str, camera: str) -> None:
@@ -153,24 +154,34 @@ async def broker_gone(stage: Stage, serial: str, node: str) -> None:
     await stage.until(f"{serial} goes on", lambda: stage.speed_of(serial) > 0.3, 30)
 
 
-async def killed(stage: Stage, node: str, process: str, serial: str, *, brakes: bool) -> None:
-    """See `_killed`; the operator on duty leaves the vehicle to the scenario meanwhile."""
+async def killed(stage: Stage, node: str, process: str, serial: str, *, brakes: bool = False) -> None:
+    """SIGKILL one process of a node while a vehicle drives.
+
+    brakes: the vehicle must brake within the controller's time-out (else it may drive on). Afterwards
+    every reset that is owed, explained, and it drives on. The operator on duty leaves it alone meanwhile.
+    """
     await moving(stage, serial)
-    with stage.provoking(serial):
-        await _killed(stage, node, process, serial, brakes=brakes)
+    cranes = [c.id for c in stage.rig.nodes[GATE].site.config.crane] if process == "field-cranes" else []
+    with contextlib.ExitStack() as provoked:
+        for subject in (serial, *cranes):
+            provoked.enter_context(stage.provoking(subject))
+        owed = [(f"crane {crane}", crane) for crane in cranes]
+        if process in ("scan", "supervisor") or brakes:
+            owed.append(("gate", "") if node == GATE else ("drive", serial))
+        await _killed(stage, node, process, serial, brakes=brakes, owed=owed)
 
 
-async def _killed(stage: Stage, node: str, process: str, serial: str, *, brakes: bool) -> None:
-    """SIGKILL one process while the vehicle drives. brakes: it must brake within the controller's time-out
-    (else it may drive on). Afterwards the reset that is owed, if any, and it drives on."""
+async def _killed(
+    stage: Stage, node: str, process: str, serial: str, *, brakes: bool, owed: list[tuple[str, str]]
+) -> None:
     rig = stage.rig
     daemon = rig.daemons[node]
+    vehicle = rig.world.vehicles[serial]
+    name = f"{node}: {process} killed while {serial} drives"
     before = _restarts(stage, node, process)
     daemon.kill(process)
     at_s = rig.clock_s()
     stage.note(node, f"{process} killed", mark=True)
-    name = f"{node}: {process} killed while {serial} drives"
-    vehicle = rig.world.vehicles[serial]
     if brakes:
         await stage.until(f"{serial} brakes", lambda: vehicle.outputs.brake, 3.0, poll_s=0.01)
         stage.checks.at_most(f"{name}: brakes after", rig.clock_s() - at_s, BRAKE_LIMIT_S, "s", 2)
@@ -181,10 +192,9 @@ async def _killed(stage: Stage, node: str, process: str, serial: str, *, brakes:
     else:
         await stage.until(f"{process} was restarted", lambda: _restarts(stage, node, process) > before, 20)
     await stage.until(f"{node} is whole again", lambda: daemon.ready, 30)
-    if brakes or process in ("scan", "supervisor"):
-        subject, target = ("gate", "") if node == GATE else ("drive", serial)
-        await stage.refusal(f"{name}: a reset is owed", node, subject, *OWED, safe=lambda: True)
-        if node != GATE:
+    for subject, target in owed:
+        await stage.refusal(f"{name}: {subject} owes a reset", node, subject, *OWED, safe=lambda: True)
+        if subject == "drive":
             await stage.until(f"{serial} knows where it is", lambda: _localised(stage, serial), 30)
         await stage.reset(target, node=node)
     await stage.until(
