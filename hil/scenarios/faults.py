@@ -19,6 +19,7 @@ BRAKE_LIMIT_S = (
     0.5  # 200 ms until stale commands are withheld or the controller's own time-out, and the rig's noise
 )
 MOVING_MPS = 1.5
+WORKING = ("serving", "recording", "active", "scanning")  # as `gatectl status` says
 OWED = ("no_reset_owed", "reset_owed", "mcu_armed", "mcu_alive", "plc_alive")
 
 
@@ -178,8 +179,7 @@ async def _killed(
     daemon = rig.daemons[node]
     vehicle = rig.world.vehicles[serial]
     name = f"{node}: {process} killed while {serial} drives"
-    before = _restarts(stage, node, process)
-    daemon.kill(process)
+    old_pid = daemon.kill(process)
     at_s = rig.clock_s()
     stage.note(node, f"{process} killed", mark=True)
     if brakes:
@@ -190,7 +190,7 @@ async def _killed(
         await daemon.wait_gone()
         daemon.start()
     else:
-        await stage.until(f"{process} was restarted", lambda: _restarts(stage, node, process) > before, 20)
+        await stage.until(f"{process} works again", lambda: _works(stage, node, process, old_pid), 20)
     await stage.until(f"{node} is whole again", lambda: daemon.ready, 30)
     for subject, target in owed:
         await stage.refusal(f"{name}: {subject} owes a reset", node, subject, *OWED, safe=lambda: True)
@@ -203,9 +203,13 @@ async def _killed(
     stage.checks.add(f"{name}: restarted, and it drives on", True, f"after {rig.clock_s() - at_s:.1f} s")
 
 
-def _restarts(stage: Stage, node: str, process: str) -> int:
+def _works(stage: Stage, node: str, process: str, old_pid: int) -> bool:
+    """True once the supervisor has another process in the place of the old one, and it does its work."""
     answer = stage.rig.daemons[node].last or {"processes": []}
-    return sum(int(p["restarts"]) for p in answer["processes"] if p["name"] == process)
+    return any(
+        p["name"] == process and p["pid"] not in (None, old_pid) and p["state"] in WORKING
+        for p in answer["processes"]
+    )
 
 
 def _localised(stage: Stage, serial: str) -> bool:
