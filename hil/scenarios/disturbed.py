@@ -39,14 +39,9 @@ async def _export(stage: Stage) -> None:
     serial, node = EXPORTER
     with stage.provoking("crane_vn"):
         await faults.frozen_plc(stage, "crane_vn")
-    await stage.until(
-        "T-EXP has passed its checks",
-        lambda: stage.state_of(EXPORT) == "RISK_DECIDED",
-        180,
-    )
-    await faults.gnss_loss(stage, serial, node)
     await stage.until(f"{serial} crosses", lambda: stage.state_of(EXPORT) == "CROSSING", 240)
     await faults.gnss_gap(stage, serial, node)
+    await faults.gnss_loss(stage, serial, node)
     await faults.killed(stage, node, "field-drive", serial, brakes=True)
     for process in ("field-gnss", "north", "recorder"):
         await faults.killed(stage, node, process, serial)
@@ -55,7 +50,7 @@ async def _export(stage: Stage) -> None:
 
 
 async def _release_export(stage: Stage) -> None:
-    """Only when the import crosses, so that the exporter's minute without GNSS falls into its wait."""
+    """Only when the import crosses: the exporter must wait at its line."""
     await stage.until(f"{IMPORT} crosses", lambda: stage.state_of(IMPORT) == "CROSSING", 240)
     await second_release(stage, EXPORT)
 
