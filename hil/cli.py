@@ -23,6 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+INTERRUPTED = 130
+
 RunDir = Annotated[Path | None, typer.Option(help="folder for what the run leaves (new); default runs/TIME")]
 BrokerName = Annotated[str, typer.Option(help="amqtt (embedded) or mosquitto")]
 
@@ -117,6 +119,7 @@ def main() -> None:
     except GatectlError as error:
         print(f"gatectl-hil: {error.text()}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("interrupted; everything was stopped", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # typer turns KeyboardInterrupt into this, without a word
+            print("interrupted; everything was stopped", file=sys.stderr)
+        raise
