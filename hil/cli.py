@@ -89,7 +89,6 @@ def replay_gnss(
     folder = _folder(run_dir)
     folder.mkdir(parents=True)
     print(replay(data, speed, folder).text())
-    print(f"picture: {folder}")
 
 
 def _folder(given: Path | None) -> Path:
