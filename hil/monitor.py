@@ -97,9 +97,12 @@ class Monitor:
     ) -> None:
         if known is not None and known.id == block.id:
             return
-        if known is not None and known.holder and block.holder and block.previous != known.holder:
+        held = known.holder if known is not None else ""
+        # Crane and vehicle hand the envelope to each other; between two vehicles it must be free first.
+        between_vehicles = {held, block.holder} <= set(self.vehicles) and held != block.holder
+        if held and block.holder and (block.previous != held or between_vehicles):
             self.double_grants.append(
-                f"{name}: to {block.holder} from {block.previous or 'nobody'} while {known.holder} held it"
+                f"{name}: to {block.holder} from {block.previous or 'nobody'} while {held} held it"
             )
         who = block.holder or "free"
         self.timeline.add(now, f"block {name}", who)

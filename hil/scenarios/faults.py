@@ -193,7 +193,9 @@ async def _killed(
         await stage.until(f"{process} works again", lambda: _works(stage, node, process, old_pid), 20)
     await stage.until(f"{node} is whole again", lambda: daemon.ready, 30)
     for subject, target in owed:
-        await stage.refusal(f"{name}: {subject} owes a reset", node, subject, *OWED, safe=lambda: True)
+        await stage.refusal(
+            f"{name}: {subject} owes a reset", node, subject, *OWED, safe=_still(stage, subject, serial)
+        )
         if subject == "drive":
             await stage.until(f"{serial} knows where it is", lambda: _localised(stage, serial), 30)
         await stage.reset(target, node=node)
@@ -201,6 +203,16 @@ async def _killed(
         f"{serial} drives on", lambda: stage.speed_of(serial) > 0.2 or arrived(stage, serial), 40
     )
     stage.checks.add(f"{name}: restarted, and it drives on", True, f"after {rig.clock_s() - at_s:.1f} s")
+
+
+def _still(stage: Stage, subject: str, serial: str) -> Callable[[], bool]:
+    """Safe while a reset is owed: the vehicle or the crane stands; the gate has granted nothing twice."""
+    if subject == "drive":
+        return lambda: stage.speed_of(serial) == 0.0
+    if subject.startswith("crane "):
+        plant = stage.rig.world.cranes[subject.removeprefix("crane ")]
+        return lambda: abs(plant.hoist_mps) < 0.01 and abs(plant.trolley_mps) < 0.01
+    return lambda: not stage.rig.monitor.double_grants
 
 
 def _works(stage: Stage, node: str, process: str, old_pid: int) -> bool:
