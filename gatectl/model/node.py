@@ -55,13 +55,17 @@ class AntennaConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class VehicleConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The vehicle's own data, as a commissioning engineer knows it.
 
-    Control point: rear-axle centre. slip_coeff: rear slip angle per lateral acceleration,
-    rad/(m/s2). dead times and lags: command to effect, s.
+    steering front: the control point is the rear-axle centre; all_wheel (both axles, symmetric and
+    opposite): the middle of the wheelbase. slip_coeff: slip angle there per lateral acceleration,
+    rad/(m/s2). steer_offset_deg: angle of the wheels beyond the sensor's, as identified at commissioning;
+    the tracker goes on learning it. dead times and lags: command to effect, s.
     """
 
     serial: Id
     manufacturer: Id
     wheelbase_m: Positive = 8.0
+    steering: Literal["front", "all_wheel"] = "front"
+    steer_offset_deg: Annotated[float, Meta(ge=-5, le=5)] = 0.0
     steer_max_deg: Annotated[float, Meta(gt=0, lt=90)] = 35.0
     steer_rate_max_dps: Positive = 15.0
     steer_dead_s: NonNegative = 0.12
@@ -76,6 +80,11 @@ class VehicleConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     antenna: AntennaConfig = field(default_factory=AntennaConfig)
     gnss: TagName = "gnss"
     mcu: TagName = "mcu"
+
+    @property
+    def effective_wheelbase_m(self) -> float:
+        """L in yaw_rate = speed * tan(steer) / L at the control point, without tyre slip."""
+        return self.wheelbase_m if self.steering == "front" else 0.5 * self.wheelbase_m
 
 
 class DeviceConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -93,7 +93,10 @@ class LocaliserState(Struct):
 
 class Estimate(Struct, frozen=True):
     """The pose now. x, y m, yaw rad, speed m/s, yaw_rate rad/s; slip rad/(m/s2); level m: the
-    protection level; jump_m > 0: the position was taken over anew, this far from the old one."""
+    protection level; jump_m > 0: the position was taken over anew, this far from the old one.
+    crab rad: what the course deviates from the heading beyond slip (crossfall, antenna offset), so that
+    course = yaw - slip * speed * yaw_rate + crab. level_along, level_across m: the protection levels
+    along and across the heading."""
 
     known: bool
     x: float
@@ -104,6 +107,9 @@ class Estimate(Struct, frozen=True):
     slip: float
     level: float
     jump_m: float = 0.0
+    crab: float = 0.0
+    level_along: float = UNKNOWN_M
+    level_across: float = UNKNOWN_M
 
 
 class Localiser:
