@@ -34,6 +34,9 @@ def demo(
     scenario: Annotated[str, typer.Argument(help="demo (with disturbances) or crossing (without)")] = "demo",
     run_dir: RunDir = None,
     broker: BrokerName = "amqtt",
+    progress: Annotated[
+        bool, typer.Option(help="show every few seconds who is where; without it, events only")
+    ] = True,
 ) -> None:
     """Two containers cross the demo gate; prints timeline, figures and a verdict (about 6 minutes)."""
     from hil import scenarios  # noqa: PLC0415 - start-up time
@@ -41,7 +44,7 @@ def demo(
 
     chosen = scenarios.find(scenario)
     folder = _folder(run_dir)
-    checks = run(chosen, folder, broker=_broker(broker))
+    checks = run(chosen, folder, broker=_broker(broker), progress=progress)
     console = Console()
     if not checks.passed:
         for item in checks.failed():

@@ -104,11 +104,17 @@ def _judge_scans(checks: Checks, scans: dict[str, dict[str, Any]]) -> None:
         )
 
 
-def run(scenario: Scenario, run_dir: Path, *, broker: Literal["amqtt", "mosquitto"] = "amqtt") -> Checks:
+def run(
+    scenario: Scenario,
+    run_dir: Path,
+    *,
+    broker: Literal["amqtt", "mosquitto"] = "amqtt",
+    progress: bool = True,
+) -> Checks:
     """`run_scenario` from outside an event loop; Ctrl-C tears everything down first."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=LOG_WIDTH)
     with contextlib.suppress(asyncio.CancelledError):
-        return asyncio.run(run_scenario(scenario, run_dir, console, broker=broker))
+        return asyncio.run(run_scenario(scenario, run_dir, console, broker=broker, progress=progress))
     raise KeyboardInterrupt

@@ -23,8 +23,11 @@ def test_two_containers_pass_a_gate_in_which_everything_goes_wrong_once(tmp_path
     run_dir = tmp_path / "run"
     broker = "mosquitto" if mosquitto_binary() else "amqtt"
     done = subprocess.run(
-        [*HIL, "demo", "--run-dir", str(run_dir), "--broker", broker], check=False, timeout=720
+        [*HIL, "demo", "--run-dir", str(run_dir), "--broker", broker, "--no-progress"],
+        check=False,
+        timeout=720,
     )
+    assert (run_dir / "report.json").exists(), "the rig broke down, see its output above"
     report = json.loads((run_dir / "report.json").read_bytes())
     failed = [f"{c['name']}: {c['measured']}" for c in report["checks"] if not c["ok"]]
     assert failed == []
