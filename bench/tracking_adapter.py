@@ -1,0 +1,150 @@
+"""gatectl as a controller of the shared tracking benchmark.
+
+Nothing is decided here: the benchmark's nominal vehicle becomes a `VehicleConfig`, its path a `Route`,
+its measurements `Motion` and `GnssFix`, and the functions that `gatectl.core.vehicle` calls are called in
+the same order. The benchmark's accelerations have no brake beside them: a braked command is
+the service brake's deceleration.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from gatectl.core.motion import (
+    Estimate,
+    GnssFix,
+    Localiser,
+    LocaliserState,
+    Motion,
+    Route,
+    SpeedLaw,
+    SpeedLimits,
+    SpeedState,
+    Tracker,
+    TrackState,
+)
+from gatectl.model.node import AntennaConfig, VehicleConfig
+from gatectl.model.site import Limits
+
+EPOCH_NS = 1_000_000_000  # the benchmark's t = 0 on our monotonic clock
+STANDSTILL_MPS, STANDSTILL_S = 0.03, 0.3  # what the drive controller's firmware calls standstill
+CORRECTION_AGE_S = 1.0
+# What the benchmark's own reference profile keeps to.
+SITE_LIMITS = Limits(speed_mps=20 / 3.6, curve_speed_mps=20 / 3.6, lateral_accel_mps2=0.6)
+
+
+def vehicle_config(info: Any) -> VehicleConfig:
+    """The benchmark's VehicleInfo as a node file would have it; a command's way is dead time too."""
+    return VehicleConfig(
+        serial="bench",
+        manufacturer="bench",
+        wheelbase_m=info.l_eff,
+        steer_max_deg=math.degrees(info.steer_max),
+        steer_rate_max_dps=math.degrees(info.steer_rate_max),
+        steer_dead_s=info.steer_dead + info.link_delay,
+        steer_tau_s=info.steer_tau,
+        drive_dead_s=info.drive_dead + info.link_delay,
+        drive_tau_s=info.drive_tau,
+        speed_max_mps=SITE_LIMITS.speed_mps,
+        slip_coeff=info.slip_coeff,
+    )
+
+
+class Controller:
+    """One vehicle with gatectl's own estimator, lateral and speed law (benchmark protocol)."""
+
+    own_estimator = True
+    period = 0.02
+
+    def __init__(self, info: Any) -> None:
+        self.info = info
+
+    def reset(self, path: Any, dt: float) -> None:
+        """path: N x 5 array x, y, yaw, kappa, v; dt s."""
+        config = vehicle_config(self.info)
+        self.dt = dt
+        self.route = Route("bench", [(float(row[0]), float(row[1])) for row in path])
+        self.limits = SpeedLimits(self.route, SITE_LIMITS, config)
+        self.localiser = Localiser(AntennaConfig(), config.slip_coeff, config.wheelbase_m)
+        self.tracker = Tracker(config, dt)
+        self.law = SpeedLaw(config, dt)
+        self.brake_mps2 = config.brake_mps2
+        self.place, self.track, self.speed = LocaliserState(), TrackState(), SpeedState()
+        self.motion = Motion(0, 0.0, 0.0, True, True, None)
+        self.wheel, self.gyro, self.slow_s = 0.0, 0.0, 0.0
+        self.steer: float | None = None
+        self.arrived: list[Any] = []
+        self.located = False
+
+    def on_measurements(self, measurements: list[Any]) -> None:
+        """Kept until the step, so that their cost counts."""
+        self.arrived += measurements
+
+    def step(self, t: float, pose: Any, speed: float) -> tuple[float, float]:  # noqa: ARG002 - the protocol
+        """Steering rad and acceleration m/s2. pose, speed: the benchmark's estimate, not used here."""
+        now = EPOCH_NS + round(t * 1e9)
+        return self.drive(self.localise(now))
+
+    def localise(self, now: int) -> Estimate:
+        """Every odometry sample is one motion; a fix goes with the newest one."""
+        estimate: Estimate | None = None
+        for meas in self.arrived:
+            if meas.kind == "odo":
+                self.motion = self._motion(meas)
+                estimate = self.localiser.step(self.place, now, self.motion, None)
+        for meas in self.arrived:
+            if meas.kind == "gnss":
+                estimate = self.localiser.step(self.place, now, self.motion, _fix(meas))
+        self.arrived = []
+        return estimate or self.localiser.step(self.place, now, self.motion, None)
+
+    def _motion(self, meas: Any) -> Motion:
+        stamp = EPOCH_NS + round(meas.t * 1e9)
+        gap_s = (stamp - self.motion.stamp_mono_ns) * 1e-9
+        self.slow_s = self.slow_s + gap_s if meas.v < STANDSTILL_MPS else 0.0
+        standing = self.slow_s >= STANDSTILL_S
+        wheel, gyro = 0.5 * (meas.v + self.wheel), 0.5 * (meas.gyro + self.gyro)
+        self.wheel, self.gyro, self.steer = meas.v, meas.gyro, meas.steer
+        return Motion(stamp, wheel, gyro, True, standing, None)
+
+    def drive(self, pose: Estimate) -> tuple[float, float]:
+        """Lateral and speed law on this pose."""
+        if not pose.known:
+            return self.track.command, -self.brake_mps2
+        if not self.located:
+            self.track.s, self.located = self.route.locate(pose.x, pose.y).s, True
+        s = self.tracker.deviation(self.track, self.route, pose).s
+        command = self.law.step(
+            self.speed, self.limits, s, end_s=self.route.length, cap=99.0, speed=pose.speed, dt=self.dt
+        )
+        steer = self.tracker.step(self.track, self.route, pose, self.steer, self.dt)
+        return steer, -self.brake_mps2 if command.brake else command.accel
+
+
+class ControllerGivenPose(Controller):
+    """The same laws on the benchmark's estimate: its pose is exact without noise, its filter's else.
+
+    Yaw rate and steering angle are the measured ones; the slip coefficient is the nominal one."""
+
+    def step(self, t: float, pose: Any, speed: float) -> tuple[float, float]:  # noqa: ARG002 - the protocol
+        for meas in self.arrived:
+            if meas.kind == "odo":
+                self.motion = self._motion(meas)
+        self.arrived = []
+        rate = 0.0 if self.motion.standing else self.gyro
+        estimate = Estimate(True, pose[0], pose[1], pose[2], speed, rate, self.info.slip_coeff, 0.0)
+        return self.drive(estimate)
+
+
+def _fix(meas: Any) -> GnssFix:
+    return GnssFix(
+        EPOCH_NS + round(meas.t * 1e9),
+        meas.x,
+        meas.y,
+        meas.sigma,
+        meas.sigma,
+        meas.status == "fix",
+        meas.yaw,
+        CORRECTION_AGE_S,
+    )
