@@ -60,7 +60,7 @@ class Vehicle:
     @property
     def standing(self) -> bool:
         """True while it does not move."""
-        return self.plant.speed < STANDING_MPS
+        return abs(self.plant.speed) < STANDING_MPS
 
     def carry(self, cargo: Container | None) -> None:
         """Take a container on, or give it up."""
@@ -84,7 +84,7 @@ class Vehicle:
     def step(self) -> None:
         """One step of the plant."""
         o = self.outputs
-        self.plant.advance(o.steer_rad, o.accel_mps2, o.brake, STEP_S)
+        self.plant.advance(o.steer_rad, o.accel_mps2, o.brake, STEP_S, o.reverse)
 
 
 class CraneGround:

@@ -35,13 +35,14 @@ REPORTED: tuple[TagSpec, ...] = (
     _state(
         "fault",
         kind=Kind.INT,
-        doc="wrong now: 0 none, 1 overspeed, 2 sensor, 3 rolls backwards, 4 configuration",
+        doc="wrong now: 0 none, 1 overspeed, 2 sensor, 3 rolls against its direction, 4 configuration",
     ),
-    _state("speed", "m/s", doc="of the wheels"),
+    _state("speed", "m/s", doc="of the wheels, negative backwards"),
     _state("steer_angle", "rad", doc="left positive"),
     _state("yaw_rate", "rad/s", doc="left positive"),
     _state("brake_applied", kind=Kind.BOOL),
     _state("standstill", kind=Kind.BOOL, doc="slower than 0.03 m/s for 0.3 s"),
+    _state("reversing", kind=Kind.BOOL, doc="the engaged direction: 1 backwards; changes only at standstill"),
     _state("load_present", kind=Kind.BOOL),
     _state(
         "host_timeout", kind=Kind.BOOL, doc="the controller missed our commands; latched until armed again"
@@ -53,8 +54,9 @@ REPORTED: tuple[TagSpec, ...] = (
 COMMANDS: tuple[TagSpec, ...] = (
     _command("enable", kind=Kind.BOOL, doc="the intent to drive; 0 brakes, the controller stays armed"),
     _command("steer", "rad", doc="left positive; only followed while armed and enabled"),
-    _command("accel", "m/s2"),
+    _command("accel", "m/s2", doc="along the engaged direction: positive is faster, backwards too"),
     _command("brake", kind=Kind.BOOL, safe=1.0),
+    _command("reverse", kind=Kind.BOOL, doc="the direction wanted; the controller brakes until it is engaged"),
     _command("reset_count", kind=Kind.INT, doc="an increase is the rising edge that arms the controller"),
 )
 
@@ -63,5 +65,5 @@ TAGS: tuple[TagSpec, ...] = (ALIVE, *REPORTED, *COMMANDS)
 SENSED = frozenset({"speed", "steer_angle", "yaw_rate", "standstill"})  # BAD while fault is FAULT_SENSOR
 FAULT_SENSOR = 2.0
 
-OUTPUT_UNITS = {"steer": "rad", "accel": "m/s2", "brake": ""}
+OUTPUT_UNITS = {"steer": "rad", "accel": "m/s2", "brake": "", "reverse": ""}
 TELEMETRY_UNITS = {tag.name: tag.unit for tag in REPORTED}

@@ -16,8 +16,8 @@ typedef struct {
     float max;
 } gate_field;
 
-static const char *const OUTPUT_NAME[GATE_OUTPUTS] = {"steer", "accel", "brake"};
-static const char *const OUTPUT_UNIT[GATE_OUTPUTS] = {"rad", "m/s2", ""};
+static const char *const OUTPUT_NAME[GATE_OUTPUTS] = {"steer", "accel", "brake", "reverse"};
+static const char *const OUTPUT_UNIT[GATE_OUTPUTS] = {"rad", "m/s2", "", ""};
 
 /* The order is the order in TELEMETRY; gate_dict_telemetry writes the same one. */
 static const gate_field TELEMETRY[] = {
@@ -28,6 +28,7 @@ static const gate_field TELEMETRY[] = {
     {"standstill", "", TYPE_U8, 0.0f, 1.0f},
     {"load_present", "", TYPE_U8, 0.0f, 1.0f},
     {"host_timeout", "", TYPE_U8, 0.0f, 1.0f},
+    {"reversing", "", TYPE_U8, 0.0f, 1.0f},
     {"disarm_cause", "", TYPE_U8, 0.0f, 5.0f},
     {"speed", "m/s", TYPE_F32, -20.0f, 20.0f},
     {"steer_angle", "rad", TYPE_F32, -1.6f, 1.6f},
@@ -90,6 +91,7 @@ size_t gate_dict_telemetry(const gate_fw *fw, uint8_t *at)
     *at++ = fw->standstill;
     *at++ = (uint8_t)(fw->in.load_present != 0);
     *at++ = fw->host_timeout;
+    *at++ = fw->out.reverse;
     *at++ = fw->disarm_cause;
     at = gate_put_f32(at, fw->in.speed_mps);
     at = gate_put_f32(at, fw->in.steer_angle_rad);

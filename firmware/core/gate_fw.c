@@ -10,8 +10,9 @@ static const gate_fw_config DEFAULTS = {
         {-0.62f, 0.62f, 0.0f, 0.35f, 500, 1}, /* steer, rad: 35.5 deg, 20 deg/s */
         {-1.2f, 0.6f, 0.0f, 0.0f, 200, 0},    /* accel, m/s2 */
         {0.0f, 1.0f, 1.0f, 0.0f, 200, 0},     /* brake */
+        {0.0f, 1.0f, 0.0f, 0.0f, 200, 0},     /* reverse */
     },
-    7.0f, 0.5f, 0.3f, 0.03f, 300, 200, 2000, 100, 10,
+    7.0f, 2.5f, 0.5f, 0.3f, 0.03f, 300, 200, 2000, 100, 10,
 };
 
 void gate_fw_default_config(gate_fw_config *cfg)
@@ -26,7 +27,7 @@ size_t gate_fw_size(void)
 
 uint32_t gate_fw_config_crc(const gate_fw_config *cfg)
 {
-    uint8_t bytes[GATE_OUTPUTS * 19 + 4 * 4 + 5 * 2];
+    uint8_t bytes[GATE_OUTPUTS * 19 + 5 * 4 + 5 * 2];
     uint8_t *at = bytes;
     int i;
     for (i = 0; i < GATE_OUTPUTS; i++) {
@@ -39,6 +40,7 @@ uint32_t gate_fw_config_crc(const gate_fw_config *cfg)
         *at++ = limits->freeze;
     }
     at = gate_put_f32(at, cfg->speed_limit_mps);
+    at = gate_put_f32(at, cfg->reverse_limit_mps);
     at = gate_put_f32(at, cfg->overspeed_margin_mps);
     at = gate_put_f32(at, cfg->rollback_mps);
     at = gate_put_f32(at, cfg->standstill_mps);
@@ -68,8 +70,9 @@ static int config_ok(const gate_fw_config *cfg)
     }
     /* The safe state is not configurable. */
     return cfg->output[GATE_ACCEL].fallback == 0.0f && cfg->output[GATE_BRAKE].fallback == 1.0f &&
-           !cfg->output[GATE_ACCEL].freeze && !cfg->output[GATE_BRAKE].freeze &&
-           positive(cfg->speed_limit_mps) && positive(cfg->overspeed_margin_mps) &&
+           cfg->output[GATE_REVERSE].fallback == 0.0f && !cfg->output[GATE_ACCEL].freeze &&
+           !cfg->output[GATE_BRAKE].freeze && !cfg->output[GATE_REVERSE].freeze &&
+           positive(cfg->speed_limit_mps) && positive(cfg->reverse_limit_mps) && positive(cfg->overspeed_margin_mps) &&
            positive(cfg->rollback_mps) && positive(cfg->standstill_mps) && cfg->late_ms > 0 &&
            cfg->host_timeout_ms > 0 && cfg->host_timeout_ms <= 1000 &&
            cfg->forget_ms >= cfg->host_timeout_ms && cfg->telemetry_ms > 0;
@@ -104,22 +107,30 @@ static int sensors_ok(const gate_fw_inputs *in)
            gate_finite(in->yaw_rate_rps);
 }
 
+/* Speed along the engaged direction; negative: it rolls against it. */
+static float travel_mps(const gate_fw *fw, float speed_mps)
+{
+    return fw->out.reverse ? -speed_mps : speed_mps;
+}
+
 /* What is wrong now. Overspeed and rolling back stay until the speed is back inside the limit. */
 static uint8_t find_fault(const gate_fw *fw, const gate_fw_inputs *in)
 {
     const gate_fw_config *cfg = &fw->cfg;
     float margin = fw->fault == GATE_FAULT_OVERSPEED ? 0.0f : cfg->overspeed_margin_mps;
     float rollback = fw->fault == GATE_FAULT_DIRECTION ? cfg->standstill_mps : cfg->rollback_mps;
+    float limit = fw->out.reverse ? cfg->reverse_limit_mps : cfg->speed_limit_mps;
+    float travel = travel_mps(fw, in->speed_mps);
     if (!fw->config_ok) {
         return GATE_FAULT_CONFIG;
     }
     if (!sensors_ok(in)) {
         return GATE_FAULT_SENSOR;
     }
-    if (in->speed_mps > cfg->speed_limit_mps + margin) {
+    if (travel > limit + margin) {
         return GATE_FAULT_OVERSPEED;
     }
-    return in->speed_mps < -rollback ? GATE_FAULT_DIRECTION : GATE_FAULT_NONE;
+    return travel < -rollback ? GATE_FAULT_DIRECTION : GATE_FAULT_NONE;
 }
 
 static void watch_host(gate_fw *fw, uint32_t now_us)
@@ -208,22 +219,42 @@ static float steer_towards(gate_fw *fw, float target, float dt_s)
     return reached;
 }
 
+/* Engages the commanded direction once the vehicle stands and the brake was on in the step before;
+ * without armed intent it stays as it is, as the steering does.
+ * Returns 1 while it is not engaged; then the vehicle must be braked. */
+static int change_direction(gate_fw *fw, int may_drive)
+{
+    uint8_t wanted = (uint8_t)(fw->fresh[GATE_REVERSE] && fw->value[GATE_REVERSE] >= 0.5f);
+    uint8_t changing = (uint8_t)(may_drive && wanted != fw->out.reverse);
+    if (changing && !fw->changing && !fw->standstill) {
+        fw->clamped++; /* commanded while rolling: once per stretch, not per step */
+    }
+    fw->changing = changing;
+    if (changing && fw->standstill && fw->out.brake) {
+        fw->out.reverse = wanted;
+    }
+    return changing;
+}
+
 static void drive_outputs(gate_fw *fw, uint32_t now_us, float dt_s)
 {
     const gate_output_limits *limits = fw->cfg.output;
     int may_drive = fw->armed && fw->enable;
+    int changing;
     int i;
     for (i = 0; i < GATE_OUTPUTS; i++) {
         if (now_us - fw->value_at_us[i] > limits[i].hold_ms * 1000u) {
             fw->fresh[i] = 0; /* latched, so that wrapping ticks cannot revive it */
         }
     }
-    fw->out.brake = (uint8_t)(!may_drive || !fw->fresh[GATE_BRAKE] || fw->value[GATE_BRAKE] >= 0.5f);
+    changing = change_direction(fw, may_drive);
+    fw->out.brake = (uint8_t)(!may_drive || changing || !fw->fresh[GATE_BRAKE] || fw->value[GATE_BRAKE] >= 0.5f);
     fw->out.accel_mps2 = 0.0f;
     if (!fw->out.brake && fw->fresh[GATE_ACCEL]) {
         fw->out.accel_mps2 = fw->value[GATE_ACCEL];
-        if (fw->out.accel_mps2 < 0.0f && fw->in.speed_mps <= fw->cfg.standstill_mps) {
-            fw->out.accel_mps2 = 0.0f; /* deceleration ends at standstill: never backwards */
+        if (fw->out.accel_mps2 < 0.0f &&
+            travel_mps(fw, fw->in.speed_mps) <= fw->cfg.standstill_mps) {
+            fw->out.accel_mps2 = 0.0f; /* deceleration ends at standstill: never the other way */
         }
     }
     if (may_drive && fw->fresh[GATE_STEER]) {

@@ -13,7 +13,10 @@
  *     connection, while nothing stands against it; an edge that comes too early is used up. The first
  *     count of a connection, and the first after counts were withheld, is only the baseline.
  *  6. enable = 0 while armed: braked, stays armed.
- *  7. Frames that are corrupt, repeated, out of order, late, of another connection or that carry
+ *  7. The direction of travel changes only at standstill and braked: while the commanded direction is
+ *     not the engaged one the brake is on and acceleration 0. Each direction has its speed limit.
+ *     Acceleration is along the engaged direction: positive is faster, backwards too.
+ *  8. Frames that are corrupt, repeated, out of order, late, of another connection or that carry
  *     an unknown output, NaN or infinity change nothing and do not count as a heartbeat.
  *
  * Portable C99, no allocation; call all functions from one context.
@@ -25,20 +28,20 @@
 #include "gate_wire.h"
 
 #define GATE_FW_MAJOR 1u
-#define GATE_FW_MINOR 0u
+#define GATE_FW_MINOR 1u
 #define GATE_FW_PATCH 0u
 
 #define GATE_RX_MAX 96u    /* encoded bytes of one frame to the controller */
 #define GATE_FRAME_MAX 1024u /* bytes of one frame from the controller, before COBS */
 #define GATE_TX_MAX 2048u
 
-enum { GATE_STEER = 0, GATE_ACCEL = 1, GATE_BRAKE = 2, GATE_OUTPUTS = 3 };
+enum { GATE_STEER = 0, GATE_ACCEL = 1, GATE_BRAKE = 2, GATE_REVERSE = 3, GATE_OUTPUTS = 4 };
 
 typedef enum {
     GATE_FAULT_NONE = 0,
     GATE_FAULT_OVERSPEED = 1,
     GATE_FAULT_SENSOR = 2,    /* a drive sensor is invalid or not finite */
-    GATE_FAULT_DIRECTION = 3, /* rolls backwards, which is never commanded */
+    GATE_FAULT_DIRECTION = 3, /* rolls against the engaged direction */
     GATE_FAULT_CONFIG = 4     /* the configuration is refused: never arms */
 } gate_fault;
 
@@ -79,8 +82,9 @@ typedef struct {
 typedef struct {
     gate_output_limits output[GATE_OUTPUTS];
     float speed_limit_mps;
+    float reverse_limit_mps; /* the speed limit backwards */
     float overspeed_margin_mps;
-    float rollback_mps;   /* backwards speed that is a fault */
+    float rollback_mps;   /* speed against the engaged direction that is a fault */
     float standstill_mps;
     uint16_t standstill_ms;
     uint16_t host_timeout_ms;
@@ -90,7 +94,7 @@ typedef struct {
 } gate_fw_config;
 
 typedef struct {
-    float speed_mps;
+    float speed_mps;       /* negative backwards */
     float steer_angle_rad; /* left positive */
     float yaw_rate_rps;    /* left positive */
     float battery_pct;
@@ -101,9 +105,10 @@ typedef struct {
 
 typedef struct {
     float steer_rad;
-    float accel_mps2;
+    float accel_mps2; /* along the engaged direction */
     uint8_t brake;
     uint8_t armed;
+    uint8_t reverse;  /* the engaged direction: 1 backwards */
 } gate_fw_outputs;
 
 typedef struct {
@@ -144,6 +149,7 @@ typedef struct {
     uint8_t disarm_cause;
     uint8_t stepped;
     uint8_t rate_limited;
+    uint8_t changing; /* the commanded direction is not the engaged one */
     uint8_t slow;
     uint8_t standstill;
     uint32_t slow_since_us;

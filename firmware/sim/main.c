@@ -6,7 +6,7 @@
  * stdin:  sensor frames of 20 bytes: f32 speed, steer angle, yaw rate, battery; u8 load present,
  *         emergency stop, valid, line (0 HOST, 1 RELAY: a faulty cable stands between). Little endian.
  *         The newest counts.
- * stdout: after every step of 10 ms, 12 bytes: f32 steer, accel; u8 brake, armed, 0, 0.
+ * stdout: after every step of 10 ms, 12 bytes: f32 steer, accel; u8 brake, armed, reverse, 0.
  * Ends when stdin ends, so that it never outlives the rig.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -72,6 +72,7 @@ static int write_outputs(const gate_fw_outputs *out)
     (void)gate_put_f32(frame + 4, out->accel_mps2);
     frame[8] = out->brake;
     frame[9] = out->armed;
+    frame[10] = out->reverse;
     return write(STDOUT_FILENO, frame, sizeof frame) == (ssize_t)sizeof frame || errno == EAGAIN;
 }
 

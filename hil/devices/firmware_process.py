@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _SENSORS = struct.Struct("<ffffBBBB")
-_OUTPUTS = struct.Struct("<ffBBxx")
+_OUTPUTS = struct.Struct("<ffBBBx")
 
 
 @dataclass(frozen=True, slots=True)
 class McuInputs:
-    """What the controller's sensors see. Wheel speed m/s, steering angle rad and yaw rate rad/s (left
+    """What the controller's sensors see. Wheel speed m/s (negative backwards), steering angle rad and yaw rate rad/s (left
     positive), battery %; estop: pressed; valid False: the sensors do not answer."""
 
     speed_mps: float
@@ -30,12 +30,14 @@ class McuInputs:
 
 @dataclass(frozen=True, slots=True)
 class McuOutputs:
-    """What the controller does to the vehicle. brake: the spring-applied brake is on."""
+    """What the controller does to the vehicle. accel_mps2: along the engaged direction of travel.
+    brake: the spring-applied brake is on. reverse: the direction engaged is backwards."""
 
     steer_rad: float
     accel_mps2: float
     brake: bool
     armed: bool
+    reverse: bool = False
 
 
 class FirmwareProcess:
@@ -108,8 +110,8 @@ class FirmwareProcess:
         self._rest = data[whole:]
         if not whole:
             return None
-        steer, accel, brake, armed = _OUTPUTS.unpack_from(data, whole - _OUTPUTS.size)
-        return McuOutputs(steer, accel, bool(brake), bool(armed))
+        steer, accel, brake, armed, reverse = _OUTPUTS.unpack_from(data, whole - _OUTPUTS.size)
+        return McuOutputs(steer, accel, bool(brake), bool(armed), bool(reverse))
 
     def kill(self) -> None:
         """End it at once and release everything. Idempotent."""

@@ -70,6 +70,7 @@ class McuDevice:
         self._speed_factor = 1.0
         self._last_output_s = 0.0
         self._steer_rad = 0.0
+        self._reverse = False
 
     @property
     def pid(self) -> int | None:
@@ -217,8 +218,8 @@ class McuDevice:
             return
         if outputs is not None:
             self._last_output_s = asyncio.get_running_loop().time()
-            self._steer_rad = outputs.steer_rad
+            self._steer_rad, self._reverse = outputs.steer_rad, outputs.reverse
             self._actuate(outputs)
 
     def _brake(self) -> None:
-        self._actuate(McuOutputs(self._steer_rad, 0.0, brake=True, armed=False))
+        self._actuate(McuOutputs(self._steer_rad, 0.0, True, False, self._reverse))

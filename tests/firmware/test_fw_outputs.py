@@ -161,7 +161,7 @@ def test_standstill_needs_its_time() -> None:
         (b"", LENGTH),
         (struct.pack("<BBI", 1, 1, 0), LENGTH),
         (struct.pack("<BBI", 1, 0, 0) + items((ACCEL, 0.5)), LENGTH),
-        (struct.pack("<BBI", 1, 1, 0) + items((3, 0.5)), OUTPUT),
+        (struct.pack("<BBI", 1, 1, 0) + items((4, 0.5)), OUTPUT),
         (struct.pack("<BBI", 1, 2, 0) + items((ACCEL, 0.1), (ACCEL, 0.2)), OUTPUT),
         (struct.pack("<BBI", 1, 1, 0) + items((ACCEL, float("nan"))), NUMBER),
         (struct.pack("<BBI", 1, 2, 0) + items((STEER, 0.0), (ACCEL, float("-inf"))), NUMBER),

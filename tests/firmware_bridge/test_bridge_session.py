@@ -42,8 +42,8 @@ def test_the_real_firmware_is_accepted_and_then_active() -> None:
     assert bench.session.state is State.CONNECTING
     hello = bench.connect()
     assert bench.session.state is State.CHECKED
-    assert hello.firmware == "1.0.0"
-    assert set(hello.dictionary.outputs) == {"steer", "accel", "brake"}
+    assert hello.firmware == "1.1.0"
+    assert set(hello.dictionary.outputs) == {"steer", "accel", "brake", "reverse"}
     steer = hello.dictionary.outputs["steer"]
     assert (steer.unit, steer.hold_ms, steer.freeze) == ("rad", 500, True)
     assert hello.dictionary.outputs["accel"].hold_ms == 200

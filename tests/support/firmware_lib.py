@@ -20,7 +20,7 @@ from typing import Any
 from firmware_bridge import Command, Event, Expected, FirmwareEvent, HelloAccepted, Session, Telemetry
 from hil.devices.firmware_build import FirmwareBuild, build_firmware
 
-STEER, ACCEL, BRAKE = 0, 1, 2
+STEER, ACCEL, BRAKE, REVERSE = 0, 1, 2, 3
 STEP_US = 10_000
 DRIVE: Mapping[str, float] = {"steer": 0.1, "accel": 0.5, "brake": 0.0}
 
@@ -46,8 +46,9 @@ class Limits(ctypes.Structure):
 
 class Config(ctypes.Structure):
     _fields_ = (
-        ("output", Limits * 3),
+        ("output", Limits * 4),
         ("speed_limit_mps", c_float),
+        ("reverse_limit_mps", c_float),
         ("overspeed_margin_mps", c_float),
         ("rollback_mps", c_float),
         ("standstill_mps", c_float),
@@ -72,7 +73,13 @@ class Inputs(ctypes.Structure):
 
 
 class Outputs(ctypes.Structure):
-    _fields_ = (("steer_rad", c_float), ("accel_mps2", c_float), ("brake", c_uint8), ("armed", c_uint8))
+    _fields_ = (
+        ("steer_rad", c_float),
+        ("accel_mps2", c_float),
+        ("brake", c_uint8),
+        ("armed", c_uint8),
+        ("reverse", c_uint8),
+    )
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from drivers.mcu import McuConfig, McuDriver
 from gatectl.model.device import Wire
 from hil.devices.mcu import McuDevice, McuInputs, McuOutputs
 
-DRIVE: Mapping[str, float] = {"enable": 1.0, "steer": 0.1, "accel": 0.3, "brake": 0.0}
+DRIVE: Mapping[str, float] = {"enable": 1.0, "steer": 0.1, "accel": 0.3, "brake": 0.0, "reverse": 0.0}
 
 
 @dataclass
