@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gatectl.model import GatectlError, UsageError
 from gatectl.model.messages import Side
 from gatectl.model.node import Node
+from gatectl.north.party import Operator
+from gatectl.north.settings import Settings
 from gatectl.runtime.config import load_node
 from hil.binding import simulate, wired
 from hil.broker import Broker
@@ -34,7 +36,7 @@ from hil.devices.camera import SimCamera
 from hil.devices.portal import SimPortal
 from hil.monitor import Monitor
 from hil.nodes import Daemon
-from hil.operators import Customs, Operator, Shipper
+from hil.operators import Customs, Shipper
 from hil.timeline import Timeline
 from hil.world import World
 
@@ -177,10 +179,11 @@ class Rig:
             self.daemons[name] = Daemon(name, file, self._short_dir / name, log)
 
     async def _start_people(self, port: int) -> None:
+        broker = Settings("127.0.0.1", port, "")
         for side, key in self._keys.items():
-            self.customs[side] = await Customs(side, key, site=self.site, port=port).start()
-        self.operator = await Operator("ann", site=self.site, port=port).start()
-        self.shipper = await Shipper("forwarder", site=self.site, port=port).start()
+            self.customs[side] = await Customs(side, key, site=self.site, broker=broker).start()
+        self.operator = await Operator("ann", site=self.site, broker=broker).start()
+        self.shipper = await Shipper("forwarder", site=self.site, broker=broker).start()
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

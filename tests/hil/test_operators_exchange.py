@@ -10,8 +10,10 @@ import pytest
 
 from gatectl.model.errors import DeviceError, UsageError
 from gatectl.model.messages import Fact, OperatorCommand, Receipt, ReleaseReceived
+from gatectl.north.party import Operator
+from gatectl.north.settings import Settings
 from hil.broker import Broker
-from hil.operators import Customs, Operator, Shipper
+from hil.operators import Customs, Shipper
 from tests.support.mqtt_brokers import KINDS
 from tests.support.north_nodes import KEYS, make_node, serving
 from tests.support.north_port import FakeNorthPort
@@ -23,6 +25,10 @@ async def broker(request: pytest.FixtureRequest) -> AsyncIterator[Broker]:
     await broker.start()
     yield broker
     await broker.stop()
+
+
+def at(port: int) -> Settings:
+    return Settings("127.0.0.1", port, "")
 
 
 async def judge(port: FakeNorthPort, node: str) -> None:
@@ -63,9 +69,9 @@ async def test_everybody_gets_an_answer(broker: Broker) -> None:
         core = asyncio.create_task(judge(gate, "gate-1"))
         port = broker.port
         async with (
-            Customs("cn", KEYS["cn"], site="demo", port=port) as cn,
-            Operator("lan", site="demo", port=port) as operator,
-            Shipper("acme", site="demo", port=port) as shipper,
+            Customs("cn", KEYS["cn"], site="demo", broker=at(port)) as cn,
+            Operator("lan", site="demo", broker=at(port)) as operator,
+            Shipper("acme", site="demo", broker=at(port)) as shipper,
         ):
             advised = await shipper.pre_advise("T1", "MSKU0000001", "import", 20_000.0, "S1")
             assert (advised.result, advised.to) == ("accepted", "acme")
@@ -95,7 +101,7 @@ async def test_everybody_gets_an_answer(broker: Broker) -> None:
 async def test_a_release_survives_a_killed_broker(broker: Broker) -> None:
     async with (
         serving(make_node("gate", broker.port)) as gate,
-        Customs("vn", KEYS["vn"], site="demo", port=broker.port) as vn,
+        Customs("vn", KEYS["vn"], site="demo", broker=at(broker.port)) as vn,
     ):
         core = asyncio.create_task(judge(gate, "gate-1"))
         assert (await vn.release("T1", "MSKU0000001")).result == "accepted"
@@ -111,7 +117,7 @@ async def test_a_release_survives_a_killed_broker(broker: Broker) -> None:
 
 
 async def test_without_a_gate_there_is_no_receipt(broker: Broker) -> None:
-    operator = Operator("lan", site="demo", port=broker.port)
+    operator = Operator("lan", site="demo", broker=at(broker.port))
     with pytest.raises(UsageError, match="not started"):
         await operator.command("reset")
     await operator.start()
