@@ -72,7 +72,7 @@ class Controller:
         self.brake_mps2 = config.brake_mps2
         self.place, self.track, self.speed = LocaliserState(), TrackState(), SpeedState()
         self.motion = Motion(0, 0.0, 0.0, True, True, None)
-        self.wheel, self.gyro, self.slow_s = 0.0, 0.0, 0.0
+        self.gyro, self.slow_s = 0.0, 0.0
         self.steer: float | None = None
         self.arrived: list[Any] = []
         self.located = False
@@ -104,9 +104,8 @@ class Controller:
         gap_s = (stamp - self.motion.stamp_mono_ns) * 1e-9
         self.slow_s = self.slow_s + gap_s if meas.v < STANDSTILL_MPS else 0.0
         standing = self.slow_s >= STANDSTILL_S
-        wheel, gyro = 0.5 * (meas.v + self.wheel), 0.5 * (meas.gyro + self.gyro)
-        self.wheel, self.gyro, self.steer = meas.v, meas.gyro, meas.steer
-        return Motion(stamp, wheel, gyro, True, standing, None)
+        self.gyro, self.steer = meas.gyro, meas.steer
+        return Motion(stamp, meas.v, meas.gyro, True, standing, None)
 
     def drive(self, pose: Estimate) -> tuple[float, float]:
         """Lateral and speed law on this pose."""

@@ -85,7 +85,7 @@ def localise(track: list[Epoch]) -> Track:
     before: Epoch | None = None
     for epoch in track:
         if before is not None and epoch.mono_ns - before.mono_ns > GAP_NS:
-            refused += state.refused_total
+            refused += state.refused.total
             restarts += 1
             state, before = LocaliserState(), None
         estimate = _advance(localiser, state, before, epoch)
@@ -93,7 +93,7 @@ def localise(track: list[Epoch]) -> Track:
             rows.append((epoch.utc_s, estimate.x, estimate.y, estimate.level))
         before = epoch
     table = np.array(rows).reshape(-1, 4)
-    return Track(table[:, 0], table[:, 1:3], table[:, 3], restarts, refused + state.refused_total)
+    return Track(table[:, 0], table[:, 1:3], table[:, 3], restarts, refused + state.refused.total)
 
 
 def _advance(localiser: Localiser, state: LocaliserState, before: Epoch | None, now: Epoch) -> Estimate:

@@ -74,7 +74,7 @@ class VehicleCore:
         period_s = node.config.scan.period_ms * 1e-3
         frame = SiteFrame(site.origin)
         self._reader = InputReader(config, frame, site.origin.height_m, layout)
-        self._localiser = Localiser(config.antenna, config.slip_coeff, config.wheelbase_m)
+        self._localiser = Localiser(config.antenna, config.slip_coeff, config.wheelbase_m, config.steering)
         self._routes = {lane.id: Route(lane.id, lane.points) for lane in node.site.lanes}
         self._limits = {k: SpeedLimits(r, site.limits, config) for k, r in self._routes.items()}
         self._ground = Ground(node.site, self._routes, config, entry)

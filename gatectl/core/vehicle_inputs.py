@@ -23,6 +23,7 @@ GNSS_TAGS = (
     "epoch_utc",
     "epoch_age",
 )
+GNSS_EXTRA_TAGS = ("speed", "course", "sigma_heading", "receiver_level")  # not every receiver has them
 MCU_TAGS = (
     "speed",
     "steer_angle",
@@ -78,12 +79,13 @@ class InputReader:
 
     def __init__(self, vehicle: VehicleConfig, frame: SiteFrame, height_m: float, layout: Layout) -> None:
         self._gnss = [layout.index[f"{vehicle.gnss}.{t}"] for t in GNSS_TAGS]
+        self._extra = [layout.index.get(f"{vehicle.gnss}.{t}") for t in GNSS_EXTRA_TAGS]
         self._mcu = [layout.index[f"{vehicle.mcu}.{t}"] for t in MCU_TAGS]
         self._stale = layout.stale_after_ns
         self._frame = frame
         self._height = height_m
         self._offset = math.radians(vehicle.antenna.heading_offset_deg)
-        self._wheelbase = vehicle.wheelbase_m
+        self._wheelbase = vehicle.effective_wheelbase_m
         self._brake = vehicle.brake_mps2
 
     def read(self, state: VehicleState, snapshot: Snapshot, now: int, dt: float) -> Readings:
@@ -101,14 +103,13 @@ class InputReader:
         speed, steer, rate, brake, still, load, armed, estop, battery = (good(i) for i in self._mcu)
         if speed is None:
             # No odometry: the controller's own time-out and our command both brake.
-            wheel, stamp = max(0.0, state.wheel - self._brake * dt), now
+            lost = self._brake * dt
+            wheel, stamp = math.copysign(max(0.0, abs(state.wheel) - lost), state.wheel), now
         else:
             wheel, stamp = speed, stamps[self._mcu[0]]
-        # Over a scan the mean of both ends counts: the end alone is off by 5 mm per second of braking.
-        wheel, state.wheel = 0.5 * (wheel + state.wheel), wheel
+        state.wheel = wheel
         turning = wheel * math.tan(steer) / self._wheelbase if steer is not None else 0.0
-        gyro = turning if rate is None else 0.5 * (rate + (rate if state.gyro is None else state.gyro))
-        state.gyro = rate
+        gyro = turning if rate is None else rate
         standing = still == 1.0 and abs(wheel) < STILL_MPS
         motion = Motion(
             stamp,
@@ -123,7 +124,8 @@ class InputReader:
         fix = None
         if epoch is not None and epoch != state.epoch_utc:
             state.epoch_utc = epoch
-            fix = self._fix([good(i) for i in self._gnss], stamps[self._gnss[8]])
+            extra = [None if i is None else good(i) for i in self._extra]
+            fix = self._fix([good(i) for i in self._gnss], extra, stamps[self._gnss[8]])
         return Readings(
             motion,
             fix,
@@ -135,14 +137,19 @@ class InputReader:
             0.0 if battery is None else battery,
         )
 
-    def _fix(self, tags: list[float | None], stamp: int) -> GnssFix | None:
+    def _fix(self, tags: list[float | None], extra: list[float | None], stamp: int) -> GnssFix | None:
         latitude, longitude, height, fix, north, east, heading, age, _, epoch_age = tags
+        speed, course, sigma_heading, receiver_level = extra
         if latitude is None or longitude is None or fix not in (FIXED, FLOAT):
             return None
         point = self._frame.to_site(latitude, longitude, self._height if height is None else height)
         yaw = None
         if heading is not None:
             yaw = math.remainder(0.5 * math.pi + point.convergence - (heading - self._offset), math.tau)
+        velocity = None
+        if speed is not None and course is not None:
+            direction = 0.5 * math.pi + point.convergence - course
+            velocity = (speed * math.cos(direction), speed * math.sin(direction))
         late = UNKNOWN_EPOCH_AGE_S if epoch_age is None else max(0.0, epoch_age)
         return GnssFix(
             stamp - round(late * 1e9),
@@ -153,4 +160,7 @@ class InputReader:
             fix == FIXED,
             yaw,
             UNKNOWN_AGE_S if age is None else max(0.0, age),
+            0.0 if sigma_heading is None else max(0.0, sigma_heading),
+            velocity,
+            0.0 if receiver_level is None else max(0.0, receiver_level),
         )

@@ -197,17 +197,17 @@ def _waits(state: VehicleState, book: OrderBook, now: Situation) -> tuple[Reason
 def _position(state: VehicleState, now: Situation, alert_limit_m: float) -> Explanation:
     pose = now.pose
     if not pose.known:
-        text = f"not known; {state.localiser.candidates} good epochs so far"
+        text = f"not known; {state.localiser.acquiring.candidates} good epochs so far"
         reason = Reason(
             code="position_unknown", text=text, remedy="needs RTK fixes with heading while the vehicle stands"
         )
         return Explanation(subject="position", state="unknown", summary=text, reasons=(reason,))
     reasons: list[Reason] = []
-    if state.localiser.refused:
+    if state.localiser.refused.refused:
         reasons.append(
             Reason(
                 code="fix_refused",
-                text=f"{state.localiser.refused} GNSS epochs in a row disagree with the odometry",
+                text=f"{state.localiser.refused.refused} GNSS epochs in a row disagree with the odometry",
                 remedy="if it stays, the vehicle must stand still to take the position over anew",
             )
         )
@@ -238,7 +238,7 @@ def detail(state: VehicleState, now: Situation) -> dict[str, str]:
         "protection_level_m": f"{now.pose.level:.2f}" if now.pose.known else "",
         "speed_mps": f"{now.pose.speed:.2f}",
         "leased_to_m": f"{now.reach_s:.1f}",
-        "gnss_refused": str(state.localiser.refused_total),
+        "gnss_refused": str(state.localiser.refused.total),
         "steer_offset_deg": f"{state.track.offset * 57.29577951308232:.3f}",
         "slip": f"{now.pose.slip:.4f}",
     }

@@ -202,7 +202,7 @@ def test_single_outliers_are_ignored() -> None:
         loop.gnss.jump = (0.8, 0.8) if i % 50 < 5 else (0.0, 0.0)
         loop.step()
     assert max(map(abs, loop.laterals)) < 0.06
-    assert loop.state.localiser.refused_total >= 15
+    assert loop.state.localiser.refused.total >= 15
     assert loop.core_tag("driving")
 
 

@@ -4,8 +4,10 @@ geodesy (WGS 84 -> site frame), route (a lane as smooth reference), filter / loc
 (the pose and how far it may be trusted), profile (speed and precise stop), track (steering).
 """
 
+from gatectl.core.motion.fixes import GnssFix, MarkerFix
 from gatectl.core.motion.geodesy import SiteFrame, SitePoint
-from gatectl.core.motion.localise import Estimate, GnssFix, Localiser, LocaliserState, Motion
+from gatectl.core.motion.history import Motion
+from gatectl.core.motion.localise import Estimate, Localiser, LocaliserState
 from gatectl.core.motion.profile import (
     SpeedCommand,
     SpeedLaw,
@@ -24,6 +26,7 @@ __all__ = [
     "GnssFix",
     "Localiser",
     "LocaliserState",
+    "MarkerFix",
     "Motion",
     "Projection",
     "Route",

@@ -1,30 +1,37 @@
-"""The extended Kalman filter's arithmetic: six states, plain floats, no history and no policy.
+"""The extended Kalman filter's arithmetic: seven states, plain floats, no history and no policy.
 
-State: x m, y m, yaw rad of the control point (rear-axle centre); gyro bias rad/s; wheel scale (true
-over measured speed); slip: rear slip angle per lateral acceleration, rad/(m/s2). A turning vehicle
-travels slip * v * yaw_rate to the outside of where it points (R. Rajamani, Vehicle Dynamics and
-Control, ch. 2); left out, that is decimetres in a bend. Covariance: upper triangle, row by row, 21 floats.
+State: x m, y m, yaw rad of the control point; gyro bias rad/s; wheel scale (true over measured speed);
+slip: slip angle there per lateral acceleration, rad/(m/s2); crab rad: what the course deviates from the
+heading beyond that (crossfall, antenna offset). A turning vehicle travels slip * v * yaw_rate to the
+outside of where it points (R. Rajamani, Vehicle Dynamics and Control, ch. 2); left out, that is
+decimetres in a bend. The tyres need a moment to build it up: `Lag`. Covariance: upper triangle, row by
+row, 28 floats.
 """
 
 from __future__ import annotations
 
 import math
 
-SIZE = 6
-X, Y, YAW, BIAS, SCALE, SLIP = range(SIZE)
+SIZE = 7
+X, Y, YAW, BIAS, SCALE, SLIP, CRAB = range(SIZE)
 _PAIRS = [(i, j) for i in range(SIZE) for j in range(i, SIZE)]
 _AT = {pair: n for n, pair in enumerate(_PAIRS)}
 COLUMN = [[_AT[min(i, j), max(i, j)] for i in range(SIZE)] for j in range(SIZE)]
 DIAGONAL = [_AT[i, i] for i in range(SIZE)]
 
-YAW_WALK = math.radians(0.02) ** 2  # rad2/s: gyro white noise of 0.05 deg/s at 50 Hz, with a margin
+YAW_WALK = math.radians(0.012) ** 2  # rad2/s: gyro white noise of 0.05 deg/s at 50 Hz, with a margin
+GYRO_SCALE = 0.003  # of the yaw rate, constant over about a second
 STEER_WALK = math.radians(0.6) ** 2  # the same when the steering angle stands in for the gyro
 BIAS_WALK = math.radians(0.002) ** 2
 SCALE_WALK = 1e-4**2
-SLIP_WALK = 4e-4**2
+SLIP_WALK = 2e-4**2
+CRAB_WALK = math.radians(0.01) ** 2  # per m travelled: crossfall changes with the place
 ALONG_NOISE = 0.006  # of the distance travelled, per step
-ACROSS_NOISE = 0.004
-CREEP_WALK = 2e-3**2  # m2/s: keeps the filter from believing an average of correlated errors
+ACROSS_NOISE = 0.001
+CREEP_WALK = 1.5e-3**2  # m2/s: keeps the filter from believing an average of correlated errors
+LAG_SPEED_MPS = 1.0  # below, the tyres' lag is not followed
+
+Direction = tuple[tuple[int, float], ...]
 
 
 def diagonal(sigmas: list[float]) -> list[float]:
@@ -32,10 +39,22 @@ def diagonal(sigmas: list[float]) -> list[float]:
     return [sigmas[i] ** 2 if i == j else 0.0 for i, j in _PAIRS]
 
 
-def move(x: list[float], wheel: float, rate: float, dt: float) -> list[float]:
-    """The state dt seconds later. wheel m/s as measured, rate rad/s without bias."""
+def settle(lateral: float, x: list[float], wheel: float, rate: float, dt: float, reach_m: float) -> float:
+    """The lateral acceleration (m/s2) that the tyres have answered, dt seconds later.
+
+    It follows v * rate with the time that the vehicle needs for slip * v metres (relaxation of a vehicle
+    on its tyres) and, steered in front, reach_m more: the yaw inertia pushes the rear axle outwards when
+    a bend begins (k2 / l_front - l_rear of the single-track model, k2: yaw inertia per mass).
+    """
+    v = abs(wheel * x[SCALE])
+    tau = x[SLIP] * v + reach_m / max(v, LAG_SPEED_MPS)
+    return lateral + (v * rate - lateral) * dt / (max(tau, 0.0) + dt)
+
+
+def move(x: list[float], wheel: float, rate: float, lateral: float, dt: float) -> list[float]:
+    """The state dt seconds later. wheel m/s as measured, rate rad/s without bias, lateral m/s2 (`settle`)."""
     v = wheel * x[SCALE]
-    course = x[YAW] + rate * (0.5 * dt - x[SLIP] * v)
+    course = x[YAW] + 0.5 * rate * dt - x[SLIP] * lateral + x[CRAB]
     return [
         x[X] + v * dt * math.cos(course),
         x[Y] + v * dt * math.sin(course),
@@ -43,82 +62,92 @@ def move(x: list[float], wheel: float, rate: float, dt: float) -> list[float]:
         x[BIAS],
         x[SCALE],
         x[SLIP],
+        x[CRAB],
     ]
 
 
 def predict(
-    x: list[float], p: list[float], dt: float, *, wheel: float, gyro: float, gyro_ok: bool
+    x: list[float], p: list[float], dt: float, *, wheel: float, gyro: float, gyro_ok: bool, lateral: float
 ) -> tuple[list[float], list[float]]:
     """One step: gyro rad/s as measured, or (gyro_ok False) the yaw rate that the steering implies."""
     bias, scale, slip = x[BIAS], x[SCALE], x[SLIP]
     rate = gyro - bias if gyro_ok else gyro
     v = wheel * scale
-    turn = 0.5 * dt - slip * v
-    course = x[YAW] + rate * turn
+    course = x[YAW] + 0.5 * rate * dt - slip * lateral + x[CRAB]
     c, s = math.cos(course), math.sin(course)
     vdt = v * dt
-    # Rows of the Jacobian beyond the identity: columns yaw, bias, scale, slip.
+    # Rows of the Jacobian beyond the identity: columns yaw and crab (the same), bias, scale, slip.
     at, bt = -vdt * s, vdt * c
-    db = -turn if gyro_ok else 0.0
+    db = slip * abs(v) - 0.5 * dt if gyro_ok else 0.0
     ab, bb = at * db, bt * db
     w = wheel * dt
-    ds = -slip * wheel * rate
+    ds = -slip * lateral / scale
     as_, bs = w * c + at * ds, w * s + bt * ds
-    dk = -v * rate
-    ak, bk = at * dk, bt * dk
+    ak, bk = -at * lateral, -bt * lateral
     tb = -dt if gyro_ok else 0.0
     (
-        xx, xy, xt, xb, xs, xk, yy, yt, yb, ys, yk, tt, tbias, ts, tk, bbias, bscale, bslip, ss, sk, kk,
+        xx, xy, xt, xb, xs, xk, xc, yy, yt, yb, ys, yk, yc, tt, tbias, ts, tk, tc,
+        bbias, bscale, bslip, bcrab, ss, sk, sc, kk, kc, cc,
     ) = p  # fmt: skip
     # M = F P, the rows that change; then P' = M F'.
-    mxt = xt + at * tt + ab * tbias + as_ * ts + ak * tk
-    mxb = xb + at * tbias + ab * bbias + as_ * bscale + ak * bslip
-    mxs = xs + at * ts + ab * bscale + as_ * ss + ak * sk
-    mxk = xk + at * tk + ab * bslip + as_ * sk + ak * kk
-    myt = yt + bt * tt + bb * tbias + bs * ts + bk * tk
-    myb = yb + bt * tbias + bb * bbias + bs * bscale + bk * bslip
-    mys = ys + bt * ts + bb * bscale + bs * ss + bk * sk
-    myk = yk + bt * tk + bb * bslip + bs * sk + bk * kk
-    mxx = xx + at * xt + ab * xb + as_ * xs + ak * xk
-    mxy = xy + at * yt + ab * yb + as_ * ys + ak * yk
-    myy = yy + bt * yt + bb * yb + bs * ys + bk * yk
-    mtt, mtb = tt + tb * tbias, tbias + tb * bbias
-    mts, mtk = ts + tb * bscale, tk + tb * bslip
+    ut, ub, us, uk, uc = tt + tc, tbias + bcrab, ts + sc, tk + kc, tc + cc
+    mxt = xt + at * ut + ab * tbias + as_ * ts + ak * tk
+    mxb = xb + at * ub + ab * bbias + as_ * bscale + ak * bslip
+    mxs = xs + at * us + ab * bscale + as_ * ss + ak * sk
+    mxk = xk + at * uk + ab * bslip + as_ * sk + ak * kk
+    mxc = xc + at * uc + ab * bcrab + as_ * sc + ak * kc
+    myt = yt + bt * ut + bb * tbias + bs * ts + bk * tk
+    myb = yb + bt * ub + bb * bbias + bs * bscale + bk * bslip
+    mys = ys + bt * us + bb * bscale + bs * ss + bk * sk
+    myk = yk + bt * uk + bb * bslip + bs * sk + bk * kk
+    myc = yc + bt * uc + bb * bcrab + bs * sc + bk * kc
+    mxx = xx + at * (xt + xc) + ab * xb + as_ * xs + ak * xk
+    mxy = xy + at * (yt + yc) + ab * yb + as_ * ys + ak * yk
+    myy = yy + bt * (yt + yc) + bb * yb + bs * ys + bk * yk
+    mtb = tbias + tb * bbias
     distance = abs(vdt)
     along, across = (ALONG_NOISE * distance) ** 2, (ACROSS_NOISE * distance) ** 2
     still = CREEP_WALK * dt
-    rolling = 1.0 if distance > 0.0 else 0.0
+    rolling = dt if distance > 0.0 else 0.0
+    turning = GYRO_SCALE * rate
     return [
-        x[X] + vdt * c, x[Y] + vdt * s, x[YAW] + rate * dt, bias, scale, slip,
+        x[X] + vdt * c, x[Y] + vdt * s, x[YAW] + rate * dt, bias, scale, slip, x[CRAB],
     ], [
-        mxx + at * mxt + ab * mxb + as_ * mxs + ak * mxk + along * c * c + across * s * s + still,
-        mxy + bt * mxt + bb * mxb + bs * mxs + bk * mxk + (along - across) * c * s,
-        mxt + tb * mxb, mxb, mxs, mxk,
-        myy + bt * myt + bb * myb + bs * mys + bk * myk + along * s * s + across * c * c + still,
-        myt + tb * myb, myb, mys, myk,
-        mtt + tb * mtb + (YAW_WALK if gyro_ok else STEER_WALK) * dt * rolling,
-        mtb, mts, mtk,
-        bbias + BIAS_WALK * dt, bscale, bslip,
-        ss + SCALE_WALK * dt * rolling, sk,
-        kk + SLIP_WALK * dt * rolling,
+        mxx + at * (mxt + mxc) + ab * mxb + as_ * mxs + ak * mxk + along * c * c + across * s * s + still,
+        mxy + bt * (mxt + mxc) + bb * mxb + bs * mxs + bk * mxk + (along - across) * c * s,
+        mxt + tb * mxb, mxb, mxs, mxk, mxc,
+        myy + bt * (myt + myc) + bb * myb + bs * mys + bk * myk + along * s * s + across * c * c + still,
+        myt + tb * myb, myb, mys, myk, myc,
+        tt + tb * (tbias + mtb) + ((YAW_WALK + turning * turning) if gyro_ok else STEER_WALK) * rolling,
+        mtb, ts + tb * bscale, tk + tb * bslip, tc + tb * bcrab,
+        bbias + BIAS_WALK * dt, bscale, bslip, bcrab,
+        ss + SCALE_WALK * rolling, sk, sc,
+        kk + SLIP_WALK * rolling, kc,
+        cc + CRAB_WALK * distance,
     ]  # fmt: skip
 
 
 def update(
-    x: list[float], p: list[float], axis: int, error: float, variance: float, *, arm: float = 0.0
+    x: list[float], p: list[float], error: float, variance: float, along: Direction
 ) -> tuple[list[float], list[float]]:
-    """One scalar measurement of `x[axis] + arm * yaw`: error = measured - expected."""
-    if arm:
-        gain = [p[a] + arm * p[b] for a, b in zip(COLUMN[axis], COLUMN[YAW], strict=True)]
-        total = gain[axis] + arm * gain[YAW] + variance
-    else:
-        gain = [p[a] for a in COLUMN[axis]]
-        total = gain[axis] + variance
+    """One scalar measurement of the sum of coefficient * state over `along`: error = measured - expected."""
+    state, weight = along[0]
+    gain = [weight * p[a] for a in COLUMN[state]]
+    for state, weight in along[1:]:
+        gain = [g + weight * p[a] for g, a in zip(gain, COLUMN[state], strict=True)]
+    total = variance
+    for state, weight in along:
+        total += weight * gain[state]
     scaled = [g / total for g in gain]
     return (
         [value + k * error for value, k in zip(x, scaled, strict=True)],
         [value - scaled[i] * gain[j] for value, (i, j) in zip(p, _PAIRS, strict=True)],
     )
+
+
+def variance_of(p: list[float], along: Direction) -> float:
+    """Variance of the sum of coefficient * state over `along`."""
+    return sum(a * b * p[COLUMN[i][j]] for i, a in along for j, b in along)
 
 
 def spread(p: list[float], arm_x: float, arm_y: float) -> tuple[float, float, float]:
