@@ -9,7 +9,7 @@ publishes its tags BAD with a cause and goes on trying.
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -108,3 +108,68 @@ class Driver(Protocol):
 
     async def close(self) -> None:
         """Release the wire. Idempotent."""
+
+
+class ProbeFinding(Struct, frozen=True, kw_only=True):
+    """What a driver heard on a wire that it was asked to listen to.
+
+    heard_bytes: all that came; used_bytes: those in whole, checked messages of this kind of device.
+    messages: these messages by name; seconds: for how long was listened. protocol: for people, "" if it
+    is no such device. config: the `config` of a `[[device]]` that fits, wire included; empty like
+    protocol. notes: what whoever takes it over should know.
+    """
+
+    heard_bytes: int
+    used_bytes: int
+    seconds: float
+    messages: dict[str, int]
+    protocol: str = ""
+    config: dict[str, Any] = {}
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Probing(Protocol):
+    """What a driver's class may offer besides `Driver`: to find its device (`gatectl probe`).
+
+    probe_bauds: the speeds at which such devices speak, likeliest first.
+    """
+
+    probe_bauds: ClassVar[tuple[int, ...]]
+
+    @classmethod
+    async def probe(cls, wire: Wire, listen_s: float) -> ProbeFinding:
+        """Listen on the wire for listen_s, or shorter if what comes is clearly nothing to it; never
+        write. Raises DeviceError if the wire cannot be opened or is lost."""
+
+
+class Satellite(Struct, frozen=True, kw_only=True):
+    """A satellite in view. name: such as G05 (RINEX); angles in deg, azimuth from north; cn0 in dB-Hz.
+    used: in the solution; None: not told."""
+
+    name: str
+    elevation_deg: float | None = None
+    azimuth_deg: float | None = None
+    cn0_dbhz: float | None = None
+    used: bool | None = None
+
+
+class ReceiverView(Struct, frozen=True, kw_only=True):
+    """What a receiver's driver knows beside its tags, for a live view.
+
+    messages, rejected: counts since the start, by name and by reason. faults: what is wrong now:
+    (text, remedy). satellites: newest complete set in view.
+    """
+
+    messages: dict[str, int]
+    rejected: dict[str, int]
+    satellites: tuple[Satellite, ...] = ()
+    faults: tuple[tuple[str, str], ...] = ()
+
+
+@runtime_checkable
+class Viewable(Protocol):
+    """What a GNSS driver may offer besides `Driver` for `gatectl gnss --port`."""
+
+    def view(self) -> ReceiverView:
+        """As of now."""
