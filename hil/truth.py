@@ -55,7 +55,7 @@ class Truth(Struct):
         """Over all moments at which the vehicle moved faster than `above_mps`."""
         track = self.tracks[serial]
         line = self.line(track.lane)
-        errors = [line.distance(Point(x, y)) for _, x, y, _, v in track.rows if v > above_mps]
+        errors = [line.distance(Point(x, y)) for _, x, y, _, v in track.rows if abs(v) > above_mps]
         if not errors:
             return PathError(math.nan, math.nan, 0)
         rms = math.sqrt(sum(e * e for e in errors) / len(errors))

@@ -56,7 +56,7 @@ COMMANDS: tuple[TagSpec, ...] = (
     _command("steer", "rad", doc="left positive; only followed while armed and enabled"),
     _command("accel", "m/s2", doc="along the engaged direction: positive is faster, backwards too"),
     _command("brake", kind=Kind.BOOL, safe=1.0),
-    _command("reverse", kind=Kind.BOOL, doc="the direction wanted; the controller brakes until it is engaged"),
+    _command("reverse", kind=Kind.BOOL, doc="the direction wanted; braked until it is engaged"),
     _command("reset_count", kind=Kind.INT, doc="an increase is the rising edge that arms the controller"),
 )
 

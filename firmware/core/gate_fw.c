@@ -226,7 +226,7 @@ static int change_direction(gate_fw *fw, int may_drive)
 {
     uint8_t wanted = (uint8_t)(fw->fresh[GATE_REVERSE] && fw->value[GATE_REVERSE] >= 0.5f);
     uint8_t changing = (uint8_t)(may_drive && wanted != fw->out.reverse);
-    if (changing && !fw->changing && !fw->standstill) {
+    if (changing && !fw->changing && !fw->slow) {
         fw->clamped++; /* commanded while rolling: once per stretch, not per step */
     }
     fw->changing = changing;

@@ -16,8 +16,8 @@ _OUTPUTS = struct.Struct("<ffBBBx")
 
 @dataclass(frozen=True, slots=True)
 class McuInputs:
-    """What the controller's sensors see. Wheel speed m/s (negative backwards), steering angle rad and yaw rate rad/s (left
-    positive), battery %; estop: pressed; valid False: the sensors do not answer."""
+    """What the controller's sensors see. Wheel speed m/s (negative backwards), steering angle rad and yaw
+    rate rad/s (left positive), battery %; estop: pressed; valid False: the sensors do not answer."""
 
     speed_mps: float
     steer_angle_rad: float

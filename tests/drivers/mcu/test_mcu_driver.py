@@ -45,6 +45,21 @@ async def test_connects_arms_drives_and_reports() -> None:
         assert 0 <= port.mono_ns() - stamp < 500_000_000
 
 
+async def test_drives_backwards_once_it_stands() -> None:
+    async with mcu_rig() as rig, mcu_driver(rig.wire) as (_, port):
+        await arm(rig, port)
+        set_commands(port, 1, reverse=1.0)
+        await eventually(lambda: rig.braked, "brakes while it rolls")
+        assert port.value("reversing") == 0.0
+        rig.inputs[0] = McuInputs(0.0, 0.1, 0.0)
+        await eventually(lambda: rig.driving and rig.out.reverse, "drives backwards")
+        rig.inputs[0] = McuInputs(-1.5, 0.1, 0.0)
+        await eventually(lambda: port.value("speed") == -1.5, "signed speed")
+        assert (port.value("reversing"), port.value("fault"), rig.out.armed) == (1.0, 0.0, True)
+        rig.device.fault("off")  # what the dead controller did last stays engaged, braked
+        assert (rig.braked, rig.out.reverse) == (True, True)
+
+
 async def test_clamping_is_reported() -> None:
     async with mcu_rig() as rig, mcu_driver(rig.wire) as (_, port):
         await arm(rig, port)
