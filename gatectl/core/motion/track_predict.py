@@ -1,0 +1,73 @@
+"""Where the steering commands that are still under way will have led the vehicle.
+
+A single-track model with neutral steer (R. Rajamani, Vehicle Dynamics and Control, ch. 2). With c the
+cornering stiffness per mass (the slip coefficient is 1 / c), k2 the yaw inertia per mass, and lf, lr
+the axles' distances from the centre of gravity, its linear equations come apart exactly:
+    yaw_rate' = (v tan(steer) / L - yaw_rate) / (v k2 / (c lf lr))
+    rear drift angle = -v2 curvature / c of the place g = (k2 - lf lr) / lf behind
+k2 / (lf lr) and g / L vary little from vehicle to vehicle; steered on all wheels the middle has g near 0.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from gatectl.core.motion.actuator import SteeringModel, SteeringState
+from gatectl.core.motion.localise import Estimate
+from gatectl.model.node import VehicleConfig
+
+YAW_INERTIA = 1.15  # k2 / (lf lr)
+DRIFT_LENGTH = 0.09  # g / L, front steer
+
+
+class Place(NamedTuple):
+    """x, y m; yaw rad; speed m/s (negative backwards); angle rad of the road wheels; ahead m: travelled
+    until then."""
+
+    x: float
+    y: float
+    yaw: float
+    speed: float
+    angle: float
+    ahead: float
+
+
+class Predictor:
+    """One vehicle's motion over the steering's dead time. period_s: of the scan."""
+
+    def __init__(self, vehicle: VehicleConfig, steering: SteeringModel, period_s: float) -> None:
+        self._length = vehicle.effective_wheelbase_m
+        self._steering = steering
+        self._period = period_s
+        self.drift_m = DRIFT_LENGTH * vehicle.wheelbase_m if vehicle.steering == "front" else 0.0
+
+    def yaw_lag(self, speed: float, slip: float) -> float:
+        """Seconds by which the yaw rate follows the wheels."""
+        return YAW_INERTIA * slip * abs(speed)
+
+    def yaw_rate(self, rate: float, angle: float, speed: float, slip: float, dt: float) -> float:
+        """The yaw rate rad/s, dt s later."""
+        target = speed * math.tan(angle) / self._length
+        return rate + (target - rate) * dt / (dt + self.yaw_lag(speed, slip))
+
+    def after_dead_time(self, state: SteeringState, pose: Estimate, accel: float) -> Place:
+        """From the pose now, accel m/s2 along the heading."""
+        x, y, yaw, v, rate, slip = pose.x, pose.y, pose.yaw, pose.speed, pose.yaw_rate, pose.slip
+        angle, turn = state.angle, state.rate
+        drift, ahead = -slip * v * rate, 0.0
+        move = self._steering.move
+        for target, share in self._steering.pending(state):
+            dt = share * self._period
+            angle, turn = move(angle, turn, target, dt)
+            rate = self.yaw_rate(rate, angle, v, slip, dt)
+            lag = slip * abs(v) + self.drift_m / max(abs(v), 0.1)
+            drift += (-slip * v * rate - drift) * dt / (dt + lag)
+            step = v * dt
+            course = yaw + 0.5 * rate * dt + drift + pose.crab
+            x += step * math.cos(course)
+            y += step * math.sin(course)
+            yaw += rate * dt
+            ahead += step
+            v += accel * dt
+        return Place(x, y, yaw, v, angle, ahead)
