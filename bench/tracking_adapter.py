@@ -70,7 +70,7 @@ class Controller:
         self.tracker = Tracker(config, dt)
         self.law = SpeedLaw(config, dt)
         self.brake_mps2 = config.brake_mps2
-        self.place, self.track, self.speed = LocaliserState(), TrackState(), SpeedState()
+        self.place, self.track, self.speed = LocaliserState(), self.tracker.start(), SpeedState()
         self.motion = Motion(0, 0.0, 0.0, True, True, None)
         self.gyro, self.slow_s = 0.0, 0.0
         self.steer: float | None = None

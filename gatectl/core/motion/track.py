@@ -89,6 +89,7 @@ class Tracker:
         pose: Estimate,
         measured: float | None,
         dt: float,
+        *,
         measured_age_s: float = 0.0,
     ) -> float:
         """The steering command (rad, left positive). measured: the actuator's angle, rad, if known."""
