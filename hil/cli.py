@@ -31,7 +31,9 @@ BrokerName = Annotated[str, typer.Option(help="amqtt (embedded) or mosquitto")]
 
 @app.command()
 def demo(
-    scenario: Annotated[str, typer.Argument(help="demo (with disturbances) or crossing (without)")] = "demo",
+    scenario: Annotated[
+        str, typer.Argument(help="demo (with disturbances), crossing (without), commissioning")
+    ] = "demo",
     run_dir: RunDir = None,
     broker: BrokerName = "amqtt",
     progress: Annotated[

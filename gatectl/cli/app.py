@@ -158,6 +158,26 @@ def recover(
 
 
 @app.command()
+def commission(
+    node: NodeFile,
+    *,
+    recording: Annotated[
+        list[Path] | None, typer.Option(help="use this drive (*.mcap, repeatable) instead of a new one")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="folder for the plot; default STATE_DIR/commissioning")
+    ] = None,
+    who: Annotated[str, typer.Option(help="who asks for it, for the journal; default the user")] = "",
+    timeout_s: Annotated[float, typer.Option(help="how long to wait for the drive")] = 600.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="leave NODE.toml as it is")] = False,
+) -> None:
+    """Identify steering offset, dead times and lags of a vehicle on a test drive; write them."""
+    from gatectl.cli.commission import run as run_commission  # noqa: PLC0415 - start-up time
+
+    run_commission(node, recording or [], out, who, timeout_s, dry_run=dry_run)
+
+
+@app.command()
 def schema(directory: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
     """Write the JSON Schemas of node, site, interlocks and every installed driver's table."""
     from gatectl.runtime.schema import write_schemas  # noqa: PLC0415 - start-up time

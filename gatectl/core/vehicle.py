@@ -21,6 +21,7 @@ from gatectl.core.motion import (
     SpeedLaw,
     SpeedLimits,
     Tracker,
+    excite,
     stopping_point,
 )
 from gatectl.core.safety import EffectResult, Matrix
@@ -89,6 +90,7 @@ class VehicleCore:
     def start(self, recovered: Recovered) -> VehicleState:
         """Without authority, a reset owed; the order as far as it had come."""
         state = fresh(recovered.boot_no)
+        state.track = self._tracker.start()
         for checkpoint in recovered.checkpoints:
             if checkpoint.key == CHECKPOINT_KEY:
                 try:
@@ -136,6 +138,8 @@ class VehicleCore:
             paused=state.instant.paused,
             reset_owed=state.reset_owed,
             driving=state.report.driving,
+            excitation=state.excitation.angle,
+            cycles_left=state.excitation.left,
             loaded=readings.loaded,
         )
         running = frozenset((DRIVE,)) if state.running and readings.armed else frozenset[str]()
@@ -145,7 +149,7 @@ class VehicleCore:
         command = self._profile(state, pose, vehicle.s, end_s if drive.allowed else None, dt)
         self._announce(state, drive, out)
         state.running = drive.allowed and not command.brake
-        steer = self._steer(state, pose, readings, dt)
+        steer = self._steer(state, pose, readings, end_s if drive.allowed else None, dt)
         moving = not command.brake or (readings.motion.wheel > 0.02 and not readings.motion.standing)
         core[0][vehicle_tags.INDEX["speed_target"]] = command.target
         core[0][vehicle_tags.INDEX["driving"]] = float(moving)
@@ -308,11 +312,19 @@ class VehicleCore:
         cap = self._book.speed_cap(state.order, s, self._config.decel_max_mps2)
         return self._speed.step(state.speed, limits, s, end_s=end_s, cap=cap, speed=pose.speed, dt=dt)
 
-    def _steer(self, state: VehicleState, pose: Estimate, readings: Readings, dt: float) -> float:
+    def _steer(
+        self, state: VehicleState, pose: Estimate, readings: Readings, end_s: float | None, dt: float
+    ) -> float:
         if not pose.known:
             return state.track.command
         route = self._routes[self._lane(state)]
-        return self._tracker.step(state.track, route, pose, readings.steer, dt)
+        command = self._tracker.step(state.track, route, pose, readings.steer, dt)
+        if not state.excitation.left:
+            return command
+        extra = excite.step(
+            state.excitation, route, pose, near_s=state.track.s, end_s=end_s, vehicle=self._config, dt=dt
+        )
+        return self._tracker.superpose(state.track, extra)
 
     # ---- tell ---------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from gatectl.core import vehicle_instant as instant
+from gatectl.core.motion import excite
 from gatectl.core.vehicle_state import VehicleCheckpoint, VehicleState
 from gatectl.model.messages import AnyMessage, Checkpoint, Incident, OperatorCommand, Receipt
 from gatectl.model.scan import ScanInputs
@@ -105,6 +106,9 @@ def obey(state: VehicleState, command: OperatorCommand, halt_s: float, out: Outb
         out.answer(command)
     elif command.command == "resume":
         instant.resume(state.instant)
+        out.answer(command)
+    elif command.command == "commission":
+        excite.begin(state.excitation)
         out.answer(command)
     else:
         out.answer(command, (f"a vehicle does not know the command {command.command}",))

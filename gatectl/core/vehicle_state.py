@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from gatectl.core.motion import LocaliserState, SpeedState, TrackState
+from gatectl.core.motion import ExcitationState, LocaliserState, SpeedState, TrackState
 from gatectl.core.safety import MatrixState
 from gatectl.core.vehicle_lease import LeaseState
 from gatectl.core.vehicle_order import OrderState
@@ -60,6 +60,7 @@ class VehicleState(Struct, kw_only=True):
     localiser: LocaliserState
     track: TrackState
     speed: SpeedState
+    excitation: ExcitationState
     matrix: MatrixState
     order: OrderState
     instant: InstantState
@@ -85,6 +86,7 @@ def fresh(boot_no: int) -> VehicleState:
         localiser=LocaliserState(),
         track=TrackState(),
         speed=SpeedState(),
+        excitation=ExcitationState(),
         matrix=MatrixState(),
         order=OrderState(),
         instant=InstantState(),

@@ -27,6 +27,8 @@ _TABLE: tuple[tuple[str, str, Kind, bool, str], ...] = (
     ("paused", "", _B, False, "paused by startPause or hold"),
     ("reset_owed", "", _B, False, "restarted; waits for a reset"),
     ("driving", "", _B, False, "moves, or is about to, on its order"),
+    ("excitation", "rad", _F, False, "steering added by a commissioning test"),
+    ("commissioning", "", Kind.INT, False, "cycles of the test still to drive; 0 none"),
     ("load_on", "", _B, False, "the controller sees a container"),
 )
 VEHICLE_TAGS: tuple[TagSpec, ...] = tuple(
@@ -55,6 +57,8 @@ def values(
     reset_owed: bool,
     driving: bool,
     loaded: bool | None,
+    excitation: float,
+    cycles_left: int,
 ) -> tuple[list[float], bytes]:
     """Values and packed qualities in the order of `VEHICLE_TAGS`."""
     out = [
@@ -76,6 +80,8 @@ def values(
         float(paused),
         float(reset_owed),
         float(driving),
+        excitation,
+        float(cycles_left),
         float(bool(loaded)),
     ]
     qualities = _BYTES[pose.known]

@@ -69,10 +69,11 @@ class OperatorCommand(Fact, frozen=True, kw_only=True, tag="operator_command"):
     """A person's (or console's) command.
 
     subject: a transit id, a crane's or vehicle's name, or "" for this node. `reset` is the rising
-    edge that a trip or a restart waits for. `reidentify` carries the re-read container in value.
+    edge that a trip or a restart waits for. `reidentify` carries the re-read container in value;
+    `commission` asks a vehicle for steering steps on its next straight drive.
     """
 
-    command: Literal["reset", "hold", "resume", "reidentify", "reweigh", "rescan", "bypass"]
+    command: Literal["reset", "hold", "resume", "reidentify", "reweigh", "rescan", "bypass", "commission"]
     subject: str
     who: str
     reason: str = ""

@@ -93,7 +93,7 @@ class CommandMessage(Wire, frozen=True, kw_only=True):
     id: Id
     who: Name
     node: OptionalName = ""
-    command: Literal["reset", "hold", "resume", "reidentify", "reweigh", "rescan", "bypass"]
+    command: Literal["reset", "hold", "resume", "reidentify", "reweigh", "rescan", "bypass", "commission"]
     subject: OptionalName = ""
     reason: Text = ""
     value: Annotated[str, Meta(max_length=64)] = ""

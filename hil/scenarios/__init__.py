@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from gatectl.model import UsageError
-from hil.scenarios import crossing, disturbed
+from hil.scenarios import commissioning, crossing, disturbed
 from hil.stage import Stage
 
 Scenario = Callable[[Stage], Awaitable[None]]
-SCENARIOS: dict[str, Scenario] = {"crossing": crossing.run, "demo": disturbed.run}
+SCENARIOS: dict[str, Scenario] = {
+    "crossing": crossing.run,
+    "demo": disturbed.run,
+    "commissioning": commissioning.run,
+}
 
 
 def find(name: str) -> Scenario:

@@ -100,12 +100,15 @@ def judge(stage: Stage) -> None:
         "one vehicle waited for the border stretch", bool(waits), "; ".join(waits) or "none", "at least one"
     )
     checks.add(
-        "no block was granted twice", not rig.monitor.double_grants, f"{len(rig.monitor.double_grants)}", "0"
+        "no block was granted twice",
+        not rig.monitor.double_grants,
+        "; ".join(rig.monitor.double_grants) or "0",
+        "0",
     )
     checks.add(
         "every message on the broker fits its schema",
         not rig.monitor.malformed,
-        f"{len(rig.monitor.malformed)} misfits",
+        "; ".join(rig.monitor.malformed[:3]) or "0 misfits",
         "0",
     )
     for serial in rig.world.vehicles:

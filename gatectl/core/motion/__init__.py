@@ -4,6 +4,7 @@ geodesy (WGS 84 -> site frame), route (a lane as smooth reference), filter / loc
 (the pose and how far it may be trusted), profile (speed and precise stop), track (steering).
 """
 
+from gatectl.core.motion.excite import ExcitationState
 from gatectl.core.motion.fixes import GnssFix, MarkerFix
 from gatectl.core.motion.geodesy import SiteFrame, SitePoint
 from gatectl.core.motion.history import Motion
@@ -23,6 +24,7 @@ from gatectl.core.motion.track import Deviation, Tracker, TrackState
 __all__ = [
     "Deviation",
     "Estimate",
+    "ExcitationState",
     "GnssFix",
     "Localiser",
     "LocaliserState",

@@ -13,7 +13,9 @@ import math
 
 from msgspec import Struct
 
+from gatectl.core.motion.localise import Estimate
 from gatectl.core.motion.route import Route
+from gatectl.model.node import VehicleConfig
 
 CYCLES = 3
 SIGNS = (1.0, -1.0, -1.0, 1.0)
@@ -28,18 +30,19 @@ STRAIGHT_PER_M = 1 / 500
 
 class ExcitationState(Struct):
     """wanted: commissioning was asked for; cycles: done; elapsed_s: in the cycle, < 0 between cycles;
-    turn: 1 or -1, the first sign of this cycle; amplitude rad: of this cycle."""
+    turn: 1 or -1, the first sign of this cycle; amplitude rad: of this cycle; angle rad: added now."""
 
     wanted: bool = False
     cycles: int = 0
     elapsed_s: float = -1.0
     turn: float = 1.0
     amplitude: float = 0.0
+    angle: float = 0.0
 
     @property
-    def done(self) -> bool:
-        """True once every cycle was driven."""
-        return self.cycles >= CYCLES
+    def left(self) -> int:
+        """Cycles still to drive; 0 when none was asked for or all are done."""
+        return CYCLES - self.cycles if self.wanted else 0
 
 
 def begin(state: ExcitationState) -> None:
@@ -50,19 +53,21 @@ def begin(state: ExcitationState) -> None:
 def step(
     state: ExcitationState,
     route: Route,
+    pose: Estimate,
     *,
-    s: float,
-    lateral: float,
-    speed: float,
+    near_s: float,
     end_s: float | None,
-    wheelbase_m: float,
+    vehicle: VehicleConfig,
     dt: float,
 ) -> float:
-    """The angle (rad) to add to this scan's steering command; 0 outside a cycle.
+    """The angle (rad) to add to this scan's steering command; 0 outside a cycle. Kept in `state.angle`.
 
-    s, lateral: m on the route; speed m/s; end_s: end of authority, None without any.
+    near_s: m, the vehicle's place on the route; end_s: end of authority, None without any.
     """
-    if not state.wanted or state.done:
+    state.angle = 0.0
+    s, lateral = route.project(pose.x, pose.y, near_s)
+    speed, wheelbase_m = pose.speed, vehicle.effective_wheelbase_m
+    if not state.left:
         return 0.0
     if state.elapsed_s < 0.0:
         length_s = HOLD_S * len(SIGNS)
@@ -87,7 +92,8 @@ def step(
         state.turn = -state.turn
         return 0.0
     state.elapsed_s += dt
-    return state.turn * SIGNS[place] * state.amplitude
+    state.angle = state.turn * SIGNS[place] * state.amplitude
+    return state.angle
 
 
 def _straight(route: Route, begin_s: float, end_s: float) -> bool:

@@ -88,6 +88,20 @@ def identify(drive: Drive, wheelbase_m: float, rate_max_radps: float) -> Identif
     )  # fmt: skip
 
 
+def modelled_angle(drive: Drive, found: Identified, rate_max_radps: float) -> tuple[Floats, Floats]:
+    """(s, rad): the steering angle that the identified actuator makes of the commands."""
+    grid = np.arange(drive.t_s[0], drive.t_s[-1], STEP_S)
+    wanted = _delayed(grid, drive.t_s, drive.steer, found.steer_dead.value)
+    return grid, _lagged(wanted, wanted[0], found.steer_tau.value, rate_max_radps)
+
+
+def modelled_accel(drive: Drive, found: Identified) -> tuple[Floats, Floats]:
+    """(s, m/s2): the acceleration that the identified drive makes of the commands, brake apart."""
+    grid = np.arange(drive.t_s[0], drive.t_s[-1], STEP_S)
+    wanted = found.drive_gain.value * _delayed(grid, drive.t_s, drive.accel, found.drive_dead.value)
+    return grid, _lagged(wanted, 0.0, found.drive_tau.value, math.inf) - found.drive_drag.value
+
+
 def gyro_bias(drive: Drive) -> float:
     """Mean yaw rate (rad/s) while the wheels stand; 0 if they never do."""
     still = (np.abs(drive.speed) < 0.005) & np.isfinite(drive.yaw_rate)
