@@ -8,7 +8,7 @@
 static const gate_fw_config DEFAULTS = {
     {
         {-0.62f, 0.62f, 0.0f, 0.35f, 500, 1}, /* steer, rad: 35.5 deg, 20 deg/s */
-        {-1.2f, 0.6f, 0.0f, 0.0f, 200, 0},    /* accel, m/s2 */
+        {-1.2f, 1.2f, 0.0f, 0.0f, 200, 0},    /* accel, m/s2: a start on 5 % needs 0.6 more than on the flat */
         {0.0f, 1.0f, 1.0f, 0.0f, 200, 0},     /* brake */
         {0.0f, 1.0f, 0.0f, 0.0f, 200, 0},     /* reverse */
     },

@@ -202,7 +202,7 @@ def test_telemetry_reports_the_sensors_and_what_was_really_done() -> None:
     bench.run(1.0, reset=1, outputs={"steer": 5.0, "accel": 5.0, "brake": 0.0})
     told = bench.telemetry
     assert (told["speed"], told["yaw_rate"], told["load_present"], told["battery"]) == (2.5, -0.25, 1.0, 80.0)
-    assert told["accel_out"] == bench.out.accel_mps2 == pytest.approx(0.6)
+    assert told["accel_out"] == bench.out.accel_mps2 == pytest.approx(1.2)
     assert told["steer_out"] == bench.out.steer_rad
     assert (told["armed"], told["brake_applied"]) == (1.0, 0.0)
 

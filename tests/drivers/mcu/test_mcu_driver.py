@@ -64,7 +64,7 @@ async def test_clamping_is_reported() -> None:
     async with mcu_rig() as rig, mcu_driver(rig.wire) as (_, port):
         await arm(rig, port)
         set_commands(port, 1, accel=50.0)
-        await eventually(lambda: rig.out.accel_mps2 == pytest.approx(0.6), "clamped")
+        await eventually(lambda: rig.out.accel_mps2 == pytest.approx(1.2), "clamped")
         await eventually(lambda: port.value("clamped") > 0.0, "counted")
 
 
