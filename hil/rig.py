@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import os
 import shutil
 import tempfile
@@ -37,6 +38,7 @@ from hil.devices.portal import SimPortal
 from hil.monitor import Monitor
 from hil.nodes import Daemon
 from hil.operators import Customs, Shipper
+from hil.priority import like_hardware
 from hil.timeline import Timeline
 from hil.world import World
 
@@ -80,6 +82,7 @@ class Rig:
         self._failed: BaseException | None = None
         self._born_s = time.monotonic()
         self._short_dir: Path | None = None
+        self._preferred = contextlib.ExitStack()
 
     def clock_s(self) -> float:
         """Seconds since the run began."""
@@ -115,6 +118,7 @@ class Rig:
         self._short_dir = Path(
             tempfile.mkdtemp(prefix="gatectl-hil-", dir=shm if os.access(shm, os.W_OK) else None)
         )
+        self._preferred.enter_context(like_hardware())
         self.world = World(next(iter(self.nodes.values())).site, self.seed)
         port = await self.broker.start()
         wires = await self._start_devices()
@@ -264,6 +268,7 @@ class Rig:
                 self.teardown_problems.append(f"still running: {pid} {command}")
             shutil.rmtree(self._short_dir, ignore_errors=True)
             self._short_dir = None
+        self._preferred.close()
 
     async def _attempt(self, name: str, step: Callable[[], Awaitable[object]]) -> None:
         try:

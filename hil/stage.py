@@ -136,9 +136,9 @@ class Stage:
     # ---- people -------------------------------------------------------------------------------
 
     async def reset(self, subject: str, *, node: str = "") -> None:
-        """An operator's reset, repeated until it is accepted (at most five times)."""
+        """An operator's reset, repeated until it is accepted (at most fifteen times)."""
         reasons: tuple[str, ...] = ()
-        for _ in range(5):
+        for _ in range(15):
             try:
                 receipt = await self.rig.operator.command("reset", subject, node=node, reason="rig")
             except GatectlError as error:

@@ -151,7 +151,7 @@ class SimCrane:
             for connection in list(server.active_connections.values()):
                 connection.close()
 
-    async def _access(  # noqa: PLR0917  pymodbus gives six
+    async def _access(
         self,
         function: int,
         start: int,

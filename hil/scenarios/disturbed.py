@@ -37,8 +37,7 @@ async def _import(stage: Stage) -> None:
 async def _export(stage: Stage) -> None:
     """Machines: the crane's PLC, GNSS, and the vehicle's own processes."""
     serial, node = EXPORTER
-    with stage.provoking("crane_vn"):
-        await faults.frozen_plc(stage, "crane_vn")
+    await faults.frozen_plc(stage, "crane_vn")
     await stage.until(f"{serial} crosses", lambda: stage.state_of(EXPORT) == "CROSSING", 240)
     await faults.gnss_gap(stage, serial, node)
     await faults.gnss_loss(stage, serial, node)
