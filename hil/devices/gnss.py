@@ -1,4 +1,4 @@
-"""A simulated GNSS/RTK receiver with two antennas: real NMEA on a pseudo-terminal."""
+"""A simulated GNSS/RTK receiver with two antennas: real NMEA on a pseudo-terminal, corrections back."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import pty
 import random
 import time
 import tty
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ClassVar
 
+from drivers.gnss.ntrip.rtcm import FrameSplitter, message_number
 from gatectl.model.errors import UsageError
 from gatectl.model.node import AntennaConfig
 from gatectl.model.site import Origin
@@ -39,6 +41,9 @@ class GnssReceiver:
 
     truth: asked once per epoch, at its time. origin: of the site frame. antenna: lever arm from the
     control point. The error model is `self.model` (corrections, kind of fix, offset).
+
+    received: RTCM 3 frames that came over the wire with a CRC that holds, by message number;
+    refused: what came and is none (`crc`, `stray_bytes`). They do not change the fix: `wrong` does.
     """
 
     faults: ClassVar[dict[str, str]] = {
@@ -66,6 +71,8 @@ class GnssReceiver:
         utc_s: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
+        self.received: Counter[int] = Counter()
+        self._splitter = FrameSplitter()
         self.model = GnssModel(origin, antenna, noise)
         self._truth = truth
         self._period_s = 1.0 / rate_hz
@@ -82,6 +89,7 @@ class GnssReceiver:
         self._master, self._slave = pty.openpty()
         tty.setraw(self._slave)  # before anybody else opens it: no echo back to us
         os.set_blocking(self._master, False)
+        asyncio.get_running_loop().add_reader(self._master, self._receive)
         return {"port": os.ttyname(self._slave), "baud": BAUD}
 
     async def run(self) -> None:
@@ -98,10 +106,17 @@ class GnssReceiver:
             number = max(number + step, math.floor(self._utc_s() / self._period_s))
 
     async def stop(self) -> None:
+        if self._master >= 0:
+            asyncio.get_running_loop().remove_reader(self._master)
         for fd in (self._master, self._slave):
             if fd >= 0:
                 os.close(fd)
         self._master = self._slave = -1
+
+    @property
+    def refused(self) -> Counter[str]:
+        """What came over the wire and is no RTCM 3 frame."""
+        return self._splitter.rejected
 
     def fault(self, mode: str, **params: float | str) -> None:
         """Begin a fault; its parameters are named in `faults`. Raises UsageError."""
@@ -156,6 +171,11 @@ class GnssReceiver:
         data = b"".join(self._spoil(line) for line in burst)
         with suppress(BlockingIOError):  # nobody listens: a receiver does not wait for its reader
             os.write(self._master, data)
+
+    def _receive(self) -> None:
+        with suppress(BlockingIOError):
+            for frame in self._splitter.feed(os.read(self._master, 4096)):
+                self.received[message_number(frame)] += 1
 
     def _spoil(self, line: bytes) -> bytes:
         draw = self._random.random
