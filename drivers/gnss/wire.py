@@ -1,96 +1,160 @@
-"""NMEA 0183 from bytes: cuts sentences out of whatever arrives. No I/O.
+"""Messages out of whatever bytes a GNSS receiver sends. No I/O.
 
-A sentence is `$`, printable ASCII, `*` and two hex digits: the XOR of all bytes between `$` and `*`
-(NMEA 0183, 5.2.2). It ends there; the CR LF behind it is not waited for. Every `$` begins anew, so
-a torn line, a binary prefix or a line without its end never takes the next good sentence with it.
+Taken: sentences (`$...*hh`), logs (`#...*hhhhhhhh`) and UBX. RTCM 3 and SBF are checked and skipped whole,
+so that nothing inside them is taken for a message (drivers/gnss/formats.py).
+
+Every place where one of these could begin is tried, from left to right, and what does not hold costs only
+itself. What has begun but is not complete may be noise that looks like a beginning; a message whose
+checksum holds inside it is therefore given out at once, and proves that. CR LF is not waited for.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from functools import reduce
-from operator import xor
 from typing import NamedTuple
 
-MAX_LENGTH = 400  # the standard says 82; real receivers send more than 200
+from drivers.gnss import formats
+from drivers.gnss.checksums import xor8
+from drivers.gnss.formats import LOG, PLAIN_SENTENCE, SKIPPED, TEXT, UBX, Verdict
 
-_DOLLAR, _STAR = 0x24, 0x2A
-_HEX = frozenset(b"0123456789ABCDEFabcdef")
-_LINE_END = frozenset(b"\r\n")
+__all__ = ["LOG", "TEXT", "UBX", "Frame", "Framer"]
+
+_BEGINNING = re.compile(rb"[$#\xb5\xd3]").search
+_PLAIN = PLAIN_SENTENCE.match
+
+
+class Frame(NamedTuple):
+    """A message whose checksum holds.
+
+    form: TEXT, LOG or UBX. data: all of its bytes, without CR LF. body: between `$` or `#` and `*`; for UBX
+    class, id, length and payload. first_mono_ns: when its first byte was received.
+    """
+
+    form: int
+    data: bytes
+    body: bytes
+    first_mono_ns: int
+
+
+class Framer:
+    """Bytes in, checked messages out.
+
+    rejected counts by reason: `checksum` (does not hold), `malformed` (no hex digits behind the star), `torn`
+    (ended before its star by a new beginning, a line end or a byte that is not text), `overlong`, and
+    `stray_bytes` (bytes, not messages, outside of any message; line ends are free).
+    skipped counts RTCM 3 messages by number (`RTCM 1077`) and SBF blocks (`SBF 4007`).
+    """
+
+    def __init__(self) -> None:
+        self.rejected: Counter[str] = Counter()
+        self.skipped: Counter[str] = Counter()
+        self._held = b""  # from the first byte that may belong to an unfinished message
+        self._marks: list[tuple[int, int]] = []  # (index into _held, reception mono ns), rising
+
+    def feed(self, data: bytes, stamp_mono_ns: int) -> list[Frame]:
+        """The messages that became complete with these bytes. stamp: when they were received."""
+        self._marks.append((len(self._held), stamp_mono_ns))
+        buffer = self._held + data if self._held else data
+        found: list[Frame] = []
+        settled = position = 0  # accounted for up to here; looked at up to here
+        held = -1  # where an unfinished message may begin
+        while (beginning := _BEGINNING(buffer, position)) is not None:
+            start = beginning.start()
+            plain = _PLAIN(buffer, start)
+            if held < 0 and plain is not None and _holds(plain[1], plain[2]):
+                self._stray(buffer, settled, start)
+                found.append(Frame(TEXT, plain[0], plain[1], self._stamp(start)))
+                settled = position = plain.end()
+                continue
+            end, form, body, reason = _judge(buffer, start)
+            if end < 0:
+                if held < 0:
+                    self._stray(buffer, settled, start)
+                    settled = held = start
+                position = start + 1
+            elif not form:
+                if held < 0 and reason:
+                    self._stray(buffer, settled, start)
+                    self.rejected[reason] += 1
+                    settled = end
+                position = max(end, start + 1)
+            elif held >= 0:  # a whole message behind it: what seemed to begin at `held` never did
+                self.rejected["torn"] += 1
+                settled = position = held + 1
+                held = -1
+            else:
+                self._stray(buffer, settled, start)
+                if form == SKIPPED:
+                    self.skipped[reason] += 1
+                else:
+                    found.append(Frame(form, buffer[start:end], body, self._stamp(start)))
+                settled = position = end
+        if held < 0:
+            self._stray(buffer, settled, len(buffer))
+            settled = len(buffer)
+        self._hold(buffer, settled)
+        return found
+
+    def reset(self) -> None:
+        """The wire was opened anew: what had begun will not be continued."""
+        if self._held:
+            self.rejected["torn"] += 1
+        self._held = b""
+        self._marks.clear()
+
+    def _stray(self, buffer: bytes, start: int, end: int) -> None:
+        """Count the bytes between two messages."""
+        if start < end and (count := len(buffer[start:end].translate(None, b"\r\n"))):
+            self.rejected["stray_bytes"] += count
+
+    def _stamp(self, start: int) -> int:
+        """When the byte at `start` was received."""
+        marks = self._marks
+        if len(marks) == 1:
+            return marks[0][1]
+        return next(stamp for index, stamp in reversed(marks) if index <= start)
+
+    def _hold(self, buffer: bytes, start: int) -> None:
+        """Keep what is from `start` on for the next feed."""
+        self._held = buffer[start:]
+        if not self._held:
+            self._marks.clear()
+            return
+        first = self._stamp(start)
+        self._marks = [(0, first), *((i - start, stamp) for i, stamp in self._marks if i > start)]
+
+
+def _holds(body: bytes, digits: bytes) -> bool:
+    """The common case, judged fast: a sentence that cannot go on behind its two digits, and is right."""
+    return int(digits, 16) == xor8(body) and body[:4] != b"KSXT"
+
+
+def _judge(buffer: bytes, start: int) -> Verdict:
+    match buffer[start]:
+        case 0x24:
+            return (formats.sbf if buffer[start + 1 : start + 2] == b"@" else formats.text)(buffer, start)
+        case 0x23:
+            return formats.log(buffer, start)
+        case 0xB5:
+            return formats.ubx(buffer, start)
+    return formats.rtcm(buffer, start)
 
 
 class Line(NamedTuple):
-    """A sentence whose checksum holds. text: from `$` to the second hex digit.
-
-    first_mono_ns: when its `$` was received.
-    """
+    """A sentence as text, for who has not moved to `Frame` yet."""
 
     text: str
     first_mono_ns: int
 
 
-class NmeaFramer:
-    """Bytes in, checked sentences out.
+class NmeaFramer(Framer):
+    """Sentences only, for who has not moved to `Framer` yet."""
 
-    rejected counts by reason: `checksum` (does not hold), `malformed` (no hex digits behind the
-    star), `torn` (ended before its star by a new `$`, a line end or a byte that is not text),
-    `overlong`, and `stray_bytes` (bytes, not lines, outside of any sentence; line ends are free).
-    """
-
-    def __init__(self) -> None:
-        self.rejected: Counter[str] = Counter()
-        self._line = bytearray()  # from the `$` on; empty while between sentences
-        self._star = -1  # index of the `*` in _line
-        self._first_mono_ns = 0
-
-    def feed(self, data: bytes, stamp_mono_ns: int) -> list[Line]:
-        """The sentences that became complete with these bytes. stamp: when they were received."""
-        lines: list[Line] = []
-        for byte in data:
-            if byte == _DOLLAR:
-                if self._line:
-                    self._drop("malformed" if self._star >= 0 else "torn")
-                self._line.append(byte)
-                self._first_mono_ns = stamp_mono_ns
-            elif not self._line:
-                if byte not in _LINE_END:
-                    self.rejected["stray_bytes"] += 1
-            elif self._star >= 0:
-                self._checksum_digit(byte, lines)
-            elif not 0x20 <= byte <= 0x7E:
-                self._drop("torn")
-            elif len(self._line) >= MAX_LENGTH:
-                self._drop("overlong")
-            else:
-                if byte == _STAR:
-                    self._star = len(self._line)
-                self._line.append(byte)
-        return lines
-
-    def reset(self) -> None:
-        """The wire was opened anew: what had begun will not be continued."""
-        if self._line:
-            self._drop("torn")
-
-    def _checksum_digit(self, byte: int, lines: list[Line]) -> None:
-        if byte not in _HEX:
-            self._drop("malformed")
-            return
-        self._line.append(byte)
-        if len(self._line) < self._star + 3:
-            return
-        if reduce(xor, self._line[1 : self._star], 0) == int(self._line[self._star + 1 :], 16):
-            # Upper case, because pynmea2 takes lower-case digits for no checksum at all.
-            text = self._line[: self._star].decode("ascii") + self._line[self._star :].decode("ascii").upper()
-            lines.append(Line(text, self._first_mono_ns))
-            self._clear()
-        else:
-            self._drop("checksum")
-
-    def _drop(self, reason: str) -> None:
-        self.rejected[reason] += 1
-        self._clear()
-
-    def _clear(self) -> None:
-        self._line.clear()
-        self._star = -1
+    def feed(self, data: bytes, stamp_mono_ns: int) -> list[Line]:  # type: ignore[override]
+        found = []
+        for frame in super().feed(data, stamp_mono_ns):
+            if frame.form == TEXT:
+                text, _, digits = frame.data.decode("ascii").partition("*")
+                found.append(Line(f"{text}*{digits.upper()}", frame.first_mono_ns))
+        return found
