@@ -30,7 +30,9 @@ from gatectl.model.site import Limits
 EPOCH_NS = 1_000_000_000  # the benchmark's t = 0 on our monotonic clock
 STANDSTILL_MPS, STANDSTILL_S = 0.03, 0.3  # what the drive controller's firmware calls standstill
 CORRECTION_AGE_S = 1.0
-# What the benchmark's own reference profile keeps to.
+GIVEN_BIAS_TAU_S = 5.0
+# What the benchmark's time-optimal bound keeps to.
+ACCEL_MPS2 = 0.55
 SITE_LIMITS = Limits(speed_mps=20 / 3.6, curve_speed_mps=20 / 3.6, lateral_accel_mps2=0.6)
 
 
@@ -46,6 +48,8 @@ def vehicle_config(info: Any) -> VehicleConfig:
         steer_tau_s=info.steer_tau,
         drive_dead_s=info.drive_dead + info.link_delay,
         drive_tau_s=info.drive_tau,
+        accel_max_mps2=ACCEL_MPS2,
+        decel_max_mps2=ACCEL_MPS2,
         speed_max_mps=SITE_LIMITS.speed_mps,
         slip_coeff=info.slip_coeff,
     )
@@ -124,14 +128,21 @@ class Controller:
 class ControllerGivenPose(Controller):
     """The same laws on the benchmark's estimate: its pose is exact without noise, its filter's else.
 
-    Yaw rate and steering angle are the measured ones; the slip coefficient is the nominal one."""
+    It does not come with a yaw rate: that is the gyro's, whose bias shows against the given yaw. The slip
+    coefficient is the nominal one."""
+
+    def reset(self, path: Any, dt: float) -> None:
+        super().reset(path, dt)
+        self.bias, self.yaw = 0.0, float(path[0][2])
 
     def step(self, t: float, pose: Any, speed: float) -> tuple[float, float]:  # noqa: ARG002 - the protocol
         for meas in self.arrived:
             if meas.kind == "odo":
                 self.motion = self._motion(meas)
         self.arrived = []
-        rate = 0.0 if self.motion.standing else self.gyro
+        turned, self.yaw = math.remainder(pose[2] - self.yaw, math.tau), pose[2]
+        self.bias += (self.gyro * self.dt - turned - self.bias * self.dt) / GIVEN_BIAS_TAU_S
+        rate = 0.0 if self.motion.standing else self.gyro - self.bias
         estimate = Estimate(True, pose[0], pose[1], pose[2], speed, rate, self.info.slip_coeff, 0.0)
         return self.drive(estimate)
 

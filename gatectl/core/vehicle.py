@@ -22,7 +22,7 @@ from gatectl.core.motion import (
     SpeedLimits,
     Tracker,
     excite,
-    stopping_point,
+    stopping_distance,
 )
 from gatectl.core.safety import EffectResult, Matrix
 from gatectl.core.vehicle_authority import Ground
@@ -217,7 +217,7 @@ class VehicleCore:
     def _receive(self, state: VehicleState, vehicle: Standing, pose: Estimate, out: Outbox) -> bool:
         """Messages, in the order in which they came. True if a reset is among them."""
         reset = False
-        halt_s = stopping_point(self._config, vehicle.s, pose.speed)
+        halt_s = vehicle.s + stopping_distance(self._config, pose.speed)
 
         def distance_to(place: Place) -> float:
             if not pose.known:

@@ -58,7 +58,11 @@ class VehicleConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     steering front: the control point is the rear-axle centre; all_wheel (both axles, symmetric and
     opposite): the middle of the wheelbase. slip_coeff: slip angle there per lateral acceleration,
     rad/(m/s2). steer_offset_deg: angle of the wheels beyond the sensor's, as identified at commissioning;
-    the tracker goes on learning it. dead times and lags: command to effect, s.
+    the tracker goes on learning it. dead times and lags: command to effect, s. accel_max_mps2,
+    decel_max_mps2: planned with; drive_accel_max_mps2: the most the drive is ever asked for, which drag and
+    grades need on top. reverse_speed_max_mps: 0 = the vehicle may not drive backwards. transponder: the
+    device that reads the site's transponders, "" if there is none; its antenna stands transponder_forward_m
+    before and transponder_left_m left of the control point.
     """
 
     serial: Id
@@ -75,11 +79,16 @@ class VehicleConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     accel_max_mps2: Positive = 0.5
     decel_max_mps2: Positive = 0.5
     brake_mps2: Positive = 1.2
+    drive_accel_max_mps2: Positive = 1.2
     speed_max_mps: Positive = 6.9
+    reverse_speed_max_mps: NonNegative = 0.0
     slip_coeff: NonNegative = 0.017
     antenna: AntennaConfig = field(default_factory=AntennaConfig)
     gnss: TagName = "gnss"
     mcu: TagName = "mcu"
+    transponder: Annotated[str, Meta(pattern=r"^([a-z][a-z0-9_]*)?$")] = ""
+    transponder_forward_m: float = 0.0
+    transponder_left_m: float = 0.0
 
     @property
     def effective_wheelbase_m(self) -> float:
