@@ -7,7 +7,9 @@ rad counter-clockwise from east. Positions along a lane (`_m`) count from its fi
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import math
+from itertools import pairwise
+from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta, Struct, field
 
@@ -143,6 +145,19 @@ class CustomsConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     public_key: str
 
 
+class TransponderConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A transponder or coded magnet in the ground, by the code that the reader reports.
+
+    at_m, lateral_m: of its centre, along the lane's line as drawn (straight between its points) and to
+    the left of it.
+    """
+
+    id: Annotated[int, Meta(ge=1, le=0xFFFF_FFFF)]
+    lane: str
+    at_m: NonNegative
+    lateral_m: Annotated[float, Meta(ge=-10, le=10)] = 0.0
+
+
 class InterlockCause(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A condition that is true when all is well. tag: `device.tag` or `core.tag`.
 
@@ -191,6 +206,7 @@ class SiteConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     route: tuple[RouteConfig, ...]
     vehicle: tuple[VehicleEntry, ...]
     customs: tuple[CustomsConfig, ...]
+    transponder: tuple[TransponderConfig, ...] = ()
 
 
 class InterlockConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -207,9 +223,37 @@ class Lane(Struct, frozen=True, kw_only=True):
     points: tuple[tuple[float, float], ...]
 
 
+class Transponder(NamedTuple):
+    """Where a transponder lies in the site frame, m."""
+
+    id: int
+    x: float
+    y: float
+
+
 class Site(Struct, frozen=True, kw_only=True):
     """The resolved site: what the core is built from."""
 
     config: SiteConfig
     lanes: tuple[Lane, ...]
     interlocks: InterlockConfig
+
+    def transponders(self) -> tuple[Transponder, ...]:
+        """All transponders, in the order of site.toml. Raises KeyError for a lane that does not exist."""
+        lanes = {lane.id: lane.points for lane in self.lanes}
+        return tuple(
+            Transponder(t.id, *_beside(lanes[t.lane], t.at_m, t.lateral_m)) for t in self.config.transponder
+        )
+
+
+def _beside(points: tuple[tuple[float, float], ...], at_m: float, lateral_m: float) -> tuple[float, float]:
+    """The point at_m along a line and lateral_m to its left; beyond its end on its last piece's straight."""
+    left_m = at_m
+    for (x0, y0), (x1, y1) in pairwise(points):
+        length_m = math.dist((x0, y0), (x1, y1))
+        ux, uy = (x1 - x0) / length_m, (y1 - y0) / length_m
+        place = (x0 + left_m * ux - lateral_m * uy, y0 + left_m * uy + lateral_m * ux)
+        if left_m <= length_m:
+            break
+        left_m -= length_m
+    return place

@@ -19,6 +19,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "gnss": ("latitude", "longitude", "height", "fix", "sigma_north", "sigma_east", "epoch_utc"),
     "mcu": ("armed", "estop", "speed", "steer_angle", "standstill", "enable", "steer", "accel", "brake"),
     "crane": ("mode", "estop", "hoist_height", "trolley_position", "locked", "landed", "job", "job_echo"),
+    "transponder": ("count", "id", "lateral", "age"),
     "scale": ("gross", "stable"),
     "camera": ("alive",),
     "portal": ("alive",),
@@ -73,6 +74,11 @@ def _vehicle(raw: dict[str, Any], tags: Tags, site: SiteView, limits: Limits) ->
         return
     for key in ("gnss", "mcu"):
         yield from _device(f"vehicle.{key}", key, getattr(vehicle, key), tags)
+    if vehicle.transponder:
+        yield from _device("vehicle.transponder", "transponder", vehicle.transponder, tags)
+        if not site.transponder.names:
+            cause = "the site has no transponders"
+            yield "vehicle.transponder", cause, "add [[transponder]] to the site file, or remove this key"
     if site.vehicle.rows or site.vehicle.whole:
         if vehicle.serial not in site.vehicle.names:
             cause = f"the site knows no vehicle {vehicle.serial!r}"

@@ -17,6 +17,7 @@ from gatectl.model.site import (
     NodeConfigPoint,
     RouteConfig,
     SpanConfig,
+    TransponderConfig,
     VehicleEntry,
 )
 from gatectl.runtime.config_tables import Table, duplicates, table
@@ -25,6 +26,9 @@ from gatectl.runtime.geometry import length_m
 
 SEAM_M = 0.005
 """Two blocks meet when their ends differ by no more than this (positions are given to 1 cm)."""
+
+TRANSPONDER_OFF_M = 2.0
+"""A transponder farther than this beside its lane's line is never under a vehicle's antenna."""
 
 LANE_END_M = 0.05
 """How far the last block may end from the end of the lane's line."""
@@ -41,6 +45,7 @@ class SiteView:
     route: Table[RouteConfig]
     vehicle: Table[VehicleEntry]
     customs: Table[CustomsConfig]
+    transponder: Table[TransponderConfig]
     lanes: dict[str, float | None] | None
 
     def fault(self, key: str, cause: str, remedy: str) -> Finding:
@@ -58,6 +63,7 @@ def view(file: str, raw: Any, lanes: list[Lane] | None) -> SiteView:
         table(raw, "route", RouteConfig, "direction"),
         table(raw, "vehicle", VehicleEntry, "serial"),
         table(raw, "customs", CustomsConfig, "side"),
+        table(raw, "transponder", TransponderConfig),
         lengths,
     )
 
@@ -65,12 +71,17 @@ def view(file: str, raw: Any, lanes: list[Lane] | None) -> SiteView:
 def check_site(site: SiteView) -> list[Finding]:
     """Every mistake in a site that its types cannot see."""
     findings: list[Finding] = []
-    for key, part in (("block", site.block), ("node", site.node), ("crane", site.crane)):
+    for key, part in (
+        ("block", site.block),
+        ("node", site.node),
+        ("crane", site.crane),
+        ("transponder", site.transponder),
+    ):
         findings += duplicates(part, site.file, key)
     findings += duplicates(site.vehicle, site.file, "vehicle", "serial")
     findings += duplicates(site.route, site.file, "route", "direction")
     findings += duplicates(site.customs, site.file, "customs", "side")
-    for check in (_blocks, _lane_cover, _nodes, _routes, _cranes, _vehicles, _customs):
+    for check in (_blocks, _lane_cover, _nodes, _routes, _cranes, _vehicles, _customs, _transponders):
         findings += check(site)
     return findings
 
@@ -290,3 +301,15 @@ def _customs(site: SiteView) -> Iterator[Finding]:
     if site.customs.whole:
         for side in sorted({"cn", "vn"} - set(site.customs.names)):
             yield site.fault("customs", f"no key of {side}", f'add [[customs]] with side = "{side}"')
+
+
+def _transponders(site: SiteView) -> Iterator[Finding]:
+    for key, transponder in site.transponder.rows:
+        yield from _lane(site, f"{key}.lane", transponder.lane)
+        length = (site.lanes or {}).get(transponder.lane)
+        if length is not None and transponder.at_m > length:
+            cause = f"{transponder.at_m:g} m is beyond the end of lane {transponder.lane} ({length:.2f} m)"
+            yield site.fault(f"{key}.at_m", cause, "measure along the lane's line from its first point")
+        if abs(transponder.lateral_m) > TRANSPONDER_OFF_M:
+            cause = f"{abs(transponder.lateral_m):g} m beside the lane no vehicle passes over it"
+            yield site.fault(f"{key}.lateral_m", cause, "give metres, left of the lane's line positive")

@@ -39,8 +39,8 @@ def table(raw: Any, key: str, type_: type[T], name_field: str = "id") -> Table[T
     rows: list[tuple[str, T]] = []
     names: list[str] = []
     for i, item in enumerate(entries):
-        if isinstance(item, dict) and isinstance(item.get(name_field), str):
-            names.append(item[name_field])
+        if isinstance(item, dict) and isinstance(item.get(name_field), str | int):
+            names.append(str(item[name_field]))
         try:
             rows.append((entry(key, i, item), msgspec.convert(item, type_)))
         except msgspec.ValidationError:

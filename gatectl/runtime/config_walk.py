@@ -63,9 +63,9 @@ def entry(key: str, index: int, value: Any) -> str:
     if isinstance(value, dict):
         name = next(
             (
-                v
+                str(v)
                 for k in ("id", "name", "serial", "direction", "side", "lane")
-                if isinstance(v := value.get(k), str)
+                if isinstance(v := value.get(k), str | int)
             ),
             "",
         )

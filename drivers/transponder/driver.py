@@ -1,0 +1,174 @@
+"""The transponder reader's driver: only listens."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar, cast
+
+from msgspec import Struct
+
+from drivers._wire import Backoff, ByteStream, check_wire, keep_open
+from drivers.transponder.config import TransponderReaderConfig
+from drivers.transponder.tags import CROSSING, STALE_AFTER_S, TAGS
+from drivers.transponder.telegram import Framer, Telegram, Transit
+from gatectl.model.device import DevicePort
+from gatectl.model.errors import DeviceError
+from gatectl.model.quality import Cause, Quality
+from gatectl.model.tags import TagSpec
+
+REPEAT_NS = 40_000_000
+"""A crossing is told at once; between crossings the tags are told again this often."""
+
+
+class TransponderDriver:
+    """A transponder or magnet reader. See `drivers.transponder.config` and `.telegram`."""
+
+    kind: ClassVar[str] = "transponder"
+    Config: ClassVar[type[Struct]] = TransponderReaderConfig
+
+    def __init__(self, name: str, config: Struct, port: DevicePort) -> None:
+        self._name = name
+        self._config = cast(TransponderReaderConfig, config)
+        self._port = port
+        self._backoff = Backoff(first_s=0.1, limit_s=2.0)
+        self._down: Cause | None = None
+        self._warned = ""
+        self._last: Telegram | None = None
+        self._told_ns = 0
+        self._moved_ns = 0
+        self._lost_count = 0
+
+    @classmethod
+    def tags(cls, config: Struct) -> tuple[TagSpec, ...]:  # noqa: ARG003  the protocol asks for it
+        """The same for every reader."""
+        return TAGS
+
+    @classmethod
+    def check(cls, config: Struct) -> list[tuple[str, str, str]]:
+        """The wire."""
+        return check_wire(cast(TransponderReaderConfig, config).wire, frozenset({"serial", "tcp"}))
+
+    async def configure(self) -> None:
+        """Nothing to prepare."""
+
+    async def run(self) -> None:
+        """Listen and reopen, until cancelled."""
+        self._publish_down(Cause.LINK_DOWN)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_telling())
+            tasks.create_task(
+                keep_open(self._config.wire, self._listen, lost=self._lost, backoff=self._backoff)
+            )
+
+    async def make_safe(self) -> None:
+        """A reader has no outputs."""
+
+    async def close(self) -> None:
+        """`run` has closed the wire when it was cancelled."""
+
+    async def _listen(self, stream: ByteStream) -> None:
+        port, framer, transit = self._port, Framer(), Transit()
+        silence_ns = round(self._config.silence_s * 1e9)
+        heard_ns = self._moved_ns = port.mono_ns()
+        self._last = None
+        while True:
+            left_s = max(0.0, (heard_ns + silence_ns - port.mono_ns()) / 1e9)
+            try:
+                async with asyncio.timeout(left_s):
+                    data = await stream.read()
+            except TimeoutError:
+                self._silent(framer)
+                framer, transit = Framer(), Transit()
+                heard_ns = port.mono_ns()
+                self._last = None
+                continue
+            now_ns = port.mono_ns()
+            for telegram in framer.feed(data):
+                heard_ns = now_ns
+                self._backoff.reset()
+                self._take(telegram, transit.late_ns(telegram.ticks, now_ns), now_ns, silence_ns)
+
+    def _take(self, telegram: Telegram, late_ns: int, now_ns: int, silence_ns: int) -> None:
+        last, self._last = self._last, telegram
+        ahead = (telegram.number - last.number) & 0xFF if last else 1
+        if ahead:
+            self._moved_ns = now_ns
+            self._lost_count += ahead - 1
+        elif now_ns - self._moved_ns > silence_ns:
+            self._warn("the reader repeats one telegram: it hangs; switch it off and on")
+            self._publish_down(Cause.FROZEN)
+            return
+        elif self._down is Cause.FROZEN:
+            return
+        if telegram.fault:
+            if now_ns - self._told_ns < REPEAT_NS:
+                return
+            self._told_ns = now_ns
+            self._warn("the reader reports a fault of its antenna; check antenna and cable")
+            self._publish_down(Cause.DEVICE_FAULT, alive=1.0)
+            return
+        fresh = last is None or telegram.crossings != last.crossings
+        if fresh or now_ns - self._told_ns >= REPEAT_NS:
+            self._publish(telegram, late_ns, now_ns)
+            self._told_ns = now_ns
+
+    def _publish(self, telegram: Telegram, late_ns: int, now_ns: int) -> None:
+        conf, port = self._config, self._port
+        self._down, self._warned = None, ""
+        port.put("alive", 1.0)
+        port.put("lost", float(self._lost_count), stamp_mono_ns=now_ns)
+        port.put("count", float(telegram.crossings), stamp_mono_ns=now_ns)
+        if telegram.crossings == 0:
+            for tag in CROSSING:
+                port.put(tag, 0.0, Quality.BAD, Cause.NOT_VALID, now_ns)
+            port.commit()
+            return
+        if telegram.code_read:
+            port.put("id", float(telegram.code), stamp_mono_ns=now_ns)
+        else:
+            port.put("id", 0.0, Quality.BAD, Cause.NOT_VALID, now_ns)
+        lateral_m = telegram.lateral_m
+        if abs(lateral_m) > conf.lateral_max_m:
+            port.put("lateral", lateral_m, Quality.BAD, Cause.OUT_OF_RANGE, now_ns)
+        elif telegram.signal < conf.signal_min:
+            port.put("lateral", lateral_m, Quality.UNCERTAIN, Cause.UNSTABLE, now_ns)
+        else:
+            port.put("lateral", lateral_m, stamp_mono_ns=now_ns)
+        if telegram.age_s is None:
+            port.put("age", 0.0, Quality.BAD, Cause.OUT_OF_RANGE, now_ns)
+        else:
+            port.put("age", telegram.age_s + late_ns * 1e-9, stamp_mono_ns=now_ns)
+        port.put("signal", telegram.signal, stamp_mono_ns=now_ns)
+        port.commit()
+
+    async def _keep_telling(self) -> None:
+        """While nothing comes, "not alive" must not grow stale."""
+        while True:
+            await asyncio.sleep(STALE_AFTER_S / 4)
+            if self._down is not None:
+                self._publish_down(self._down)
+
+    def _silent(self, framer: Framer) -> None:
+        if framer.refused or framer.skipped:
+            self._warn(
+                "bytes arrive but no valid telegram; check baud and frame, and that it is such a reader"
+            )
+            self._publish_down(Cause.NOT_VALID)
+        else:
+            self._warn("the reader is silent; check cable and supply")
+            self._publish_down(Cause.LINK_DOWN)
+
+    def _lost(self, error: DeviceError) -> None:
+        self._warn(error.text())
+        self._publish_down(Cause.LINK_DOWN)
+
+    def _warn(self, text: str) -> None:
+        if text != self._warned:  # the same cause every second would bury the others
+            self._port.log("warning", f"{self._name}: {text}")
+        self._warned = text
+
+    def _publish_down(self, cause: Cause, alive: float = 0.0) -> None:
+        self._down = None if alive else cause
+        self._port.put_all(Quality.BAD, cause)
+        self._port.put("alive", alive)
+        self._port.commit()
