@@ -25,8 +25,8 @@ from gatectl.core.motion.route import Route
 from gatectl.core.motion.track_predict import Place, Predictor
 from gatectl.model.node import VehicleConfig
 
-GAIN_PER_M = 0.30  # natural wave number of the closed loop at low speed
-GAIN_PER_S = 1.2  # its natural frequency at high speed
+GAIN_PER_M = 0.35  # natural wave number of the closed loop at low speed
+GAIN_PER_S = 1.6  # its natural frequency at high speed
 ERROR_MAX_M = 1.0  # a larger error steers no harder
 HEADING_MAX_RAD = 1.2
 OFFSET_TAU_S = 4.0
@@ -132,14 +132,14 @@ class Tracker:
         lag = yaw_lag + self._steering.lag_s
         turning = _curvature(route, near.s + v * yaw_lag, v, slip, state.accel)
         ahead = _curvature(route, near.s + v * (lag + 0.5 * self._period), v, slip, state.accel)
-        excess = math.tan(place.angle) / self._length - turning
+        excess = self._predictor.bend(place.angle, slip * v * v * turning) - turning
         gain = min(GAIN_PER_M, GAIN_PER_S / max(abs(v), 0.1))
         lag_m = lag * abs(v)
         bend = ahead / max(0.2, 1.0 - ahead * lateral)
         bend -= gain * gain * lateral
         bend -= forward * (2 * gain + lag_m * gain * gain) * heading
         bend -= 2 * gain * lag_m * excess
-        return math.atan(self._length * bend)
+        return self._predictor.angle(bend, slip * v * v * ahead)
 
     def _observe(self, state: TrackState, pose: Estimate, dt: float) -> None:
         """Acceleration from the speed; the steering offset from what the yaw rate shows beyond the model."""

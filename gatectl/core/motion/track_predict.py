@@ -40,15 +40,30 @@ class Predictor:
         self._length = vehicle.effective_wheelbase_m
         self._steering = steering
         self._period = period_s
-        self.drift_m = DRIFT_LENGTH * vehicle.wheelbase_m if vehicle.steering == "front" else 0.0
+        self._front = vehicle.steering == "front"
+        self.drift_m = DRIFT_LENGTH * vehicle.wheelbase_m if self._front else 0.0
 
     def yaw_lag(self, speed: float, slip: float) -> float:
         """Seconds by which the yaw rate follows the wheels."""
         return YAW_INERTIA * slip * abs(speed)
 
+    def bend(self, angle: float, drift: float) -> float:
+        """Curvature (yaw rate over speed, 1/m) that wheels at this angle rad settle at; drift rad: the
+        slip angle that goes with it. A front axle at a large angle has to slip more for its share."""
+        tangent = math.tan(angle)
+        return (tangent - drift * self._excess(tangent)) / self._length
+
+    def angle(self, bend: float, drift: float) -> float:
+        """The inverse of `bend`."""
+        tangent = self._length * bend
+        return math.atan(tangent + drift * self._excess(tangent))
+
+    def _excess(self, tangent: float) -> float:
+        return (1.0 + tangent * tangent) ** 1.5 - 1.0 if self._front else 0.0
+
     def yaw_rate(self, rate: float, angle: float, speed: float, slip: float, dt: float) -> float:
         """The yaw rate rad/s, dt s later."""
-        target = speed * math.tan(angle) / self._length
+        target = speed * self.bend(angle, slip * speed * rate)
         return rate + (target - rate) * dt / (dt + self.yaw_lag(speed, slip))
 
     def after_dead_time(self, state: SteeringState, pose: Estimate, accel: float) -> Place:
