@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
-from drivers.gnss.ntrip.rtcm import crc24q
+from drivers.gnss.checksums import crc24q
 from hil.broker import HOST, free_port
 
 __all__ = [

@@ -8,36 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+from drivers.gnss.checksums import crc24q
+
 PREAMBLE = 0xD3
 OVERHEAD = 6
 MAX_FRAME = 1023 + OVERHEAD
-
-_POLYNOMIAL = 0x1864CFB
-
-
-def _table() -> tuple[int, ...]:
-    table = []
-    for byte in range(256):
-        crc = byte << 16
-        for _ in range(8):
-            crc = (crc << 1) ^ (_POLYNOMIAL if crc & 0x800000 else 0)
-        table.append(crc & 0xFFFFFF)
-    return tuple(table)
-
-
-_TABLE = _table()
-
-
-def crc24q(data: bytes) -> int:
-    """CRC-24Q of Qualcomm: polynomial 0x1864CFB, init 0, not reflected; 0 over a whole frame.
-
-    With a table, because it runs beside the receiver's reader (pyrtcm's bit loop takes five times
-    as long; fastcrc has no 24-bit CRC).
-    """
-    crc = 0
-    for byte in data:
-        crc = ((crc << 8) & 0xFFFFFF) ^ _TABLE[(crc >> 16) ^ byte]
-    return crc
 
 
 def message_number(frame: bytes) -> int:

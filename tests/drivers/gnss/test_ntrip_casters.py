@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 import pytest
 from device_port import eventually
 from ntrip_bench import ClientBench
-from ntrip_casters import HOST, BaseStation, GnssServer, Str2Str, crc24q
+from ntrip_casters import HOST, BaseStation, GnssServer, Str2Str
 from test_ntrip_tls import Authority
+
+from drivers.gnss.checksums import crc24q
 
 needs_str2str = pytest.mark.skipif(
     Str2Str.binary() is None, reason="str2str (package rtklib) is not installed"

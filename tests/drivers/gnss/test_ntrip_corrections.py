@@ -7,9 +7,10 @@ import tty
 
 import pytest
 from device_port import FakePort, eventually
-from ntrip_casters import BaseStation, Str2Str, crc24q, frame_1005, rtcm_frame
+from ntrip_casters import BaseStation, Str2Str, frame_1005, rtcm_frame
 
 from drivers._wire import open_stream
+from drivers.gnss.checksums import crc24q
 from drivers.gnss.corrections import MAX_AGE_S, Corrections, FrameQueue, correction_tags
 from drivers.gnss.ntrip import NtripConfig
 from drivers.gnss.ntrip.rtcm import FrameSplitter

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from ntrip_casters import EXAMPLE_1005, rtcm_frame
 from pyrtcm import RTCMReader, calc_crc24q
 
+from drivers.gnss.checksums import crc24q
 from drivers.gnss.ntrip import NtripConfig, Position, check_ntrip
 from drivers.gnss.ntrip.answers import Dechunker, HeadReader, Kind
 from drivers.gnss.ntrip.gga import gga
 from drivers.gnss.ntrip.requests import request
-from drivers.gnss.ntrip.rtcm import FrameSplitter, crc24q, message_number
+from drivers.gnss.ntrip.rtcm import FrameSplitter, message_number
 from drivers.gnss.ntrip.sourcetable import distance_km, nearest, parse
 from gatectl.model.errors import DeviceError, WireError
 
