@@ -318,13 +318,10 @@ class VehicleCore:
         if not pose.known:
             return state.track.command
         route = self._routes[self._lane(state)]
-        command = self._tracker.step(state.track, route, pose, readings.steer, dt)
-        if not state.excitation.left:
-            return command
         extra = excite.step(
             state.excitation, route, pose, near_s=state.track.s, end_s=end_s, vehicle=self._config, dt=dt
         )
-        return self._tracker.superpose(state.track, extra)
+        return self._tracker.step(state.track, route, pose, readings.steer, dt, extra=extra)
 
     # ---- tell ---------------------------------------------------------------------------------
 

@@ -65,10 +65,10 @@ def step(
     near_s: m, the vehicle's place on the route; end_s: end of authority, None without any.
     """
     state.angle = 0.0
-    s, lateral = route.project(pose.x, pose.y, near_s)
-    speed, wheelbase_m = pose.speed, vehicle.effective_wheelbase_m
     if not state.left:
         return 0.0
+    s, lateral = route.project(pose.x, pose.y, near_s)
+    speed, wheelbase_m = pose.speed, vehicle.effective_wheelbase_m
     if state.elapsed_s < 0.0:
         length_s = HOLD_S * len(SIGNS)
         ready = (

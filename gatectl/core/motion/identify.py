@@ -1,10 +1,10 @@
 """What a commissioning drive tells about the vehicle: steering dead time, lag and offset; drive dead
 time, lag, gain and drag.
 
-Output-error fits: the actuator model that the tracker and the speed law themselves use (a dead time and
-a first-order lag, with the steering's rate limit) is run over the recorded commands, and its parameters are
-moved until it shows what the sensors showed. Source: L. Ljung, System Identification, 2nd ed.,
-ch. 7 (prediction and output error), ch. 9 (covariance of the estimate). The offset is a plain
+Output-error fits: the actuator models that the tracker and the speed law themselves use (dead time and lag;
+the steering of second order and with its rate limit) are run over the recorded commands, and their
+parameters are moved until they show what the sensors showed. Source: L. Ljung, System Identification,
+2nd ed., ch. 7 (prediction and output error), ch. 9 (covariance of the estimate). The offset is a plain
 regression: the angle that the yaw rate shows, against the angle that the sensor shows.
 
 Works once, after the drive, on arrays; nothing here runs in a scan.
@@ -18,6 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
+
+from gatectl.core.motion.actuator import DAMPING
 
 Floats = NDArray[np.float64]
 STEP_S = 0.005
@@ -92,14 +94,14 @@ def modelled_angle(drive: Drive, found: Identified, rate_max_radps: float) -> tu
     """(s, rad): the steering angle that the identified actuator makes of the commands."""
     grid = np.arange(drive.t_s[0], drive.t_s[-1], STEP_S)
     wanted = _delayed(grid, drive.t_s, drive.steer, found.steer_dead.value)
-    return grid, _lagged(wanted, wanted[0], found.steer_tau.value, rate_max_radps)
+    return grid, _steered(wanted, wanted[0], found.steer_tau.value, rate_max_radps)
 
 
 def modelled_accel(drive: Drive, found: Identified) -> tuple[Floats, Floats]:
     """(s, m/s2): the acceleration that the identified drive makes of the commands, brake apart."""
     grid = np.arange(drive.t_s[0], drive.t_s[-1], STEP_S)
     wanted = found.drive_gain.value * _delayed(grid, drive.t_s, drive.accel, found.drive_dead.value)
-    return grid, _lagged(wanted, 0.0, found.drive_tau.value, math.inf) - found.drive_drag.value
+    return grid, _lagged(wanted, 0.0, found.drive_tau.value) - found.drive_drag.value
 
 
 def gyro_bias(drive: Drive) -> float:
@@ -118,7 +120,7 @@ def steering(drive: Drive, rate_max_radps: float) -> tuple[Value, Value, float]:
 
     def residual(p: Floats) -> Floats:
         wanted = _delayed(grid, drive.t_s, drive.steer, p[0])
-        got = _lagged(wanted, angle[0], p[1], rate_max_radps)
+        got = _steered(wanted, angle[0], p[1], rate_max_radps)
         return np.asarray(np.interp(t, grid, got) - angle)
 
     fit, sigma, rms = _fit(residual, [0.15, 0.2], [0.0, 0.02], [DEAD_MAX_S, TAU_MAX_S])
@@ -182,7 +184,7 @@ def _segments(drive: Drive) -> list[slice]:
 def _speed_error(drive: Drive, part: slice, p: Floats, begin_mps: float, begin_mps2: float) -> Floats:
     t = drive.t_s[part]
     grid = np.arange(t[0], t[-1] + STEP_S, STEP_S)
-    accel = _lagged(p[2] * _delayed(grid, drive.t_s, drive.accel, p[0]), begin_mps2, p[1], math.inf)
+    accel = _lagged(p[2] * _delayed(grid, drive.t_s, drive.accel, p[0]), begin_mps2, p[1])
     speed = begin_mps + STEP_S * np.cumsum(accel - p[3])
     return np.asarray(np.interp(drive.t_mcu_s[part], grid, speed) - drive.speed[part])
 
@@ -200,13 +202,26 @@ def _delayed(grid: Floats, t: Floats, command: Floats, dead_s: float) -> Floats:
     return np.asarray(earlier + (held - earlier) * np.where(at >= 0, share, 0.0))
 
 
-def _lagged(wanted: Floats, begin: float, tau_s: float, rate_max: float) -> Floats:
-    """A first-order lag with a rate limit, exact for held inputs where the limit is not met."""
-    share, limit = 1.0 - math.exp(-STEP_S / tau_s), rate_max * STEP_S
+def _steered(wanted: Floats, begin: float, tau_s: float, rate_max_radps: float) -> Floats:
+    """The actuator of `gatectl.core.motion.actuator`: second order, its lag as first-order equivalent."""
+    wn = 2 * DAMPING / tau_s
+    pull, damp = STEP_S * wn * wn, 1.0 + STEP_S * 2 * DAMPING * wn
+    out = np.empty(len(wanted))
+    y, rate = begin, 0.0
+    for i, w in enumerate(wanted.tolist()):
+        rate = max(-rate_max_radps, min(rate_max_radps, (rate + pull * (w - y)) / damp))
+        y += STEP_S * rate
+        out[i] = y
+    return out
+
+
+def _lagged(wanted: Floats, begin: float, tau_s: float) -> Floats:
+    """A first-order lag, exact for held inputs."""
+    share = 1.0 - math.exp(-STEP_S / tau_s)
     out = np.empty(len(wanted))
     y = begin
     for i, w in enumerate(wanted.tolist()):
-        y += max(-limit, min(limit, share * (w - y)))
+        y += share * (w - y)
         out[i] = y
     return out
 

@@ -40,7 +40,7 @@ STAND_MPS = 0.05  # do not grind the tyres of a standing vehicle
 class TrackState(Struct):
     """steering: the actuator's model. offset rad: learned, wheels beyond sensor; yaw_rate rad/s: that the
     model would show; accel m/s2, speed m/s: of the vehicle, filtered; s m: last place on the route;
-    command rad: the last one."""
+    command rad: the last one, with extra rad that a test added to it."""
 
     steering: SteeringState = field(default_factory=SteeringState)
     offset: float = 0.0
@@ -49,6 +49,7 @@ class TrackState(Struct):
     speed: float = 0.0
     s: float = 0.0
     command: float = 0.0
+    extra: float = 0.0
 
 
 class Deviation(NamedTuple):
@@ -91,8 +92,12 @@ class Tracker:
         dt: float,
         *,
         measured_age_s: float = 0.0,
+        extra: float = 0.0,
     ) -> float:
-        """The steering command (rad, left positive). measured: the actuator's angle, rad, if known."""
+        """The steering command (rad, left positive). measured: the actuator's angle, rad, if known.
+
+        extra: rad that a test adds; the prediction knows of it, the law's own wish does not grow from it.
+        """
         steering = state.steering
         if not steering.sent and measured is not None:  # a start: the wheels stay where they are
             steering.angle = measured + state.offset
@@ -101,19 +106,14 @@ class Tracker:
             self._steering.measure(steering, measured + state.offset, measured_age_s, dt)
         self._observe(state, pose, dt)
         place = self._predictor.after_dead_time(steering, pose, state.accel)
-        wanted = steering.sent[-1]
+        wanted = steering.sent[-1] - state.extra
         if abs(pose.speed) >= STAND_MPS:
             step = self._steering.rate_max * dt
             wanted = max(wanted - step, min(wanted + step, self._wanted(state, route, pose, place)))
         wanted = max(state.offset - self._max, min(state.offset + self._max, wanted))
-        self._steering.send(steering, wanted)
-        state.command = wanted - state.offset
-        return state.command
-
-    def superpose(self, state: TrackState, extra: float) -> float:
-        """Add an angle (rad) to the command just made, so that the prediction knows of it."""
-        state.steering.sent[-1] += extra
-        state.command = max(-self._max, min(self._max, state.command + extra))
+        state.extra = extra
+        self._steering.send(steering, wanted + extra)
+        state.command = max(-self._max, min(self._max, wanted + extra - state.offset))
         return state.command
 
     def _wanted(self, state: TrackState, route: Route, pose: Estimate, place: Place) -> float:

@@ -47,10 +47,9 @@ def test_a_drive_shows_what_the_plant_was_given(dead_s, drive_dead_s, tau_s, bia
         steer_bias_rad=math.radians(bias_deg),
     )
     found = identify(drive(params), params.wheelbase_m, params.steer_rate_max_radps)
-    # The plant's steering is of second order: its delay at low frequency is what dead time + lag must show.
-    whole = dead_s + 2 * params.steer_damping / params.steer_wn_radps[0]
-    assert found.steer_dead.value + found.steer_tau.value == pytest.approx(whole, abs=0.03)
-    assert found.steer_dead.value == pytest.approx(dead_s, abs=0.06)
+    lag_s = 2 * params.steer_damping / params.steer_wn_radps[0]
+    assert found.steer_dead.value == pytest.approx(dead_s, abs=0.02)
+    assert found.steer_tau.value == pytest.approx(lag_s, abs=0.02)
     assert math.degrees(found.steer_offset.value) == pytest.approx(bias_deg, abs=0.06)
     assert found.drive_dead.value == pytest.approx(drive_dead_s, abs=0.05)
     assert found.drive_tau.value == pytest.approx(tau_s, abs=0.08)
