@@ -57,7 +57,7 @@ def read(layout: Layout, fields: Fields, **values: Any) -> Report:
             continue
         for attribute, convert, index in columns:
             values[attribute] = convert(fields, index)
-        if quality == SINGLE and "correction_age_s" in values:
+        if quality == SINGLE and shown_as == "quality" and "correction_age_s" in values:
             values["correction_age_s"] = None  # nothing was corrected: receivers send 0 or the last age
     return Report(**values)
 
