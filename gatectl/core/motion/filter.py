@@ -25,7 +25,7 @@ STEER_WALK = math.radians(0.6) ** 2  # the same when the steering angle stands i
 BIAS_WALK = math.radians(0.002) ** 2
 SCALE_WALK = 1e-4**2
 SLIP_WALK = 2e-4**2
-CRAB_WALK = math.radians(0.01) ** 2  # per m travelled: crossfall changes with the place
+CRAB_WALK = math.radians(0.012) ** 2  # per m travelled: crossfall changes with the place
 ALONG_NOISE = 0.006  # of the distance travelled, per step
 ACROSS_NOISE = 0.001
 CREEP_WALK = 1.5e-3**2  # m2/s: keeps the filter from believing an average of correlated errors
@@ -46,6 +46,8 @@ def settle(lateral: float, x: list[float], wheel: float, rate: float, dt: float,
     on its tyres) and, steered in front, reach_m more: the yaw inertia pushes the rear axle outwards when
     a bend begins (k2 / l_front - l_rear of the single-track model, k2: yaw inertia per mass).
     """
+    if dt <= 0.0:
+        return lateral
     v = abs(wheel * x[SCALE])
     tau = x[SLIP] * v + reach_m / max(v, LAG_SPEED_MPS)
     return lateral + (v * rate - lateral) * dt / (max(tau, 0.0) + dt)
