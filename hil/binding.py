@@ -5,6 +5,7 @@ A driver cannot tell the difference: it gets a wire, and bytes come out of it.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,9 @@ from hil.devices.gnss import GnssReceiver
 from hil.devices.mcu import McuDevice
 from hil.devices.portal import SimPortal
 from hil.devices.scale import SimScale
+from hil.devices.transponder import SimTransponderReader
 from hil.plant.gnss import GnssNoise
+from hil.plant.transponder import ReaderParams, ReaderPlant
 from hil.world import World
 
 Maker = Callable[[Node, DeviceConfig, World, int], SimDevice]
@@ -67,6 +70,15 @@ def _scale(_node: Node, device: DeviceConfig, world: World, _seed: int) -> SimDe
     return SimScale(device.name, lambda: world.on_platform_kg(place), protocol)
 
 
+def _transponder(node: Node, device: DeviceConfig, world: World, seed: int) -> SimDevice:
+    vehicle = world.vehicles[_vehicle_serial(node)]
+    config = node.config.vehicle
+    assert config is not None
+    place = ReaderParams(config.transponder_forward_m, config.transponder_left_m)
+    plant = ReaderPlant(place, node.site.transponders(), random.Random(seed))
+    return SimTransponderReader(device.name, vehicle.truth, lambda: world.time_s, plant)
+
+
 def _camera(_node: Node, device: DeviceConfig, _world: World, _seed: int) -> SimDevice:
     return SimCamera(device.name)
 
@@ -80,6 +92,7 @@ MAKERS: dict[str, Maker] = {
     "mcu": _mcu,
     "crane": _crane,
     "scale": _scale,
+    "transponder": _transponder,
     "container_camera": _camera,
     "screening_portal": _portal,
 }
