@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import time
 import tomllib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,6 +38,7 @@ from hil.devices.portal import SimPortal
 from hil.monitor import Monitor
 from hil.nodes import Daemon
 from hil.operators import Customs, Shipper
+from hil.plant.vehicle import VehicleParams
 from hil.priority import like_hardware
 from hil.timeline import Timeline
 from hil.world import World
@@ -52,7 +53,8 @@ STATION_EVERY = 10
 class Rig:
     """One run. run_dir: new folder for everything it leaves; site_dir: *.toml of a site.
 
-    real: devices (`node.device`) that keep the wire of their node file. Use as `async with`.
+    real: devices (`node.device`) that keep the wire of their node file. plants: by serial, of vehicles
+    that are not the ordinary one (another steering offset, dead time, lag). Use as `async with`.
     Attributes after start: world, devices (by `node.device`), daemons (by node), monitor, timeline,
     customs (by side), operator, shipper, broker.
     """
@@ -65,10 +67,12 @@ class Rig:
         broker: Literal["amqtt", "mosquitto"] = "amqtt",
         real: Iterable[str] = (),
         seed: int = 1,
+        plants: Mapping[str, VehicleParams] | None = None,
     ) -> None:
         self.run_dir = run_dir
         self.site_dir = site_dir
         self.seed = seed
+        self.plants = dict(plants or {})
         self.real = frozenset(real)
         self.broker = Broker(broker)
         self.timeline = Timeline()
@@ -119,7 +123,7 @@ class Rig:
             tempfile.mkdtemp(prefix="gatectl-hil-", dir=shm if os.access(shm, os.W_OK) else None)
         )
         self._preferred.enter_context(like_hardware())
-        self.world = World(next(iter(self.nodes.values())).site, self.seed)
+        self.world = World(next(iter(self.nodes.values())).site, self.seed, self.plants)
         port = await self.broker.start()
         wires = await self._start_devices()
         self._born_s = time.monotonic()

@@ -6,7 +6,8 @@ Physics only. Simulated devices look at it and act on it; nothing here knows a w
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import numpy as np
@@ -42,12 +43,19 @@ class Container:
 class Vehicle:
     """A vehicle of the plant with what it carries and what its controller told it last."""
 
-    def __init__(self, entry: VehicleEntry, line: LineString, at_m: float, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        entry: VehicleEntry,
+        line: LineString,
+        at_m: float,
+        rng: np.random.Generator,
+        params: VehicleParams,
+    ) -> None:
         self.entry = entry
         self.line = line
         start, ahead = line.interpolate(at_m), line.interpolate(at_m + 0.5)
         yaw = math.atan2(ahead.y - start.y, ahead.x - start.x)
-        self.plant = VehiclePlant(VehicleParams(tare_kg=entry.tare_kg), start.x, start.y, yaw, rng)
+        self.plant = VehiclePlant(replace(params, tare_kg=entry.tare_kg), start.x, start.y, yaw, rng)
         self.cargo: Container | None = None
         self.estop = False
         self.outputs = McuOutputs(0.0, 0.0, True, False)
@@ -139,7 +147,8 @@ class CraneGround:
 class World:
     """Everything physical of a site. `advance_to` follows real time in fixed steps."""
 
-    def __init__(self, site: Site, seed: int = 1) -> None:
+    def __init__(self, site: Site, seed: int = 1, plants: Mapping[str, VehicleParams] | None = None) -> None:
+        """plants: by serial, of vehicles that are not the ordinary one; the tare is the site's."""
         config = site.config
         self.nodes = {n.id: n for n in config.node}
         self.truth = Truth(site.lanes)
@@ -153,6 +162,7 @@ class World:
                 lines[entry.lane],
                 self.nodes[entry.start_node].at_m,
                 np.random.default_rng([seed, number]),
+                (plants or {}).get(entry.serial, VehicleParams()),
             )
             for number, entry in enumerate(config.vehicle)
         }
@@ -201,7 +211,8 @@ class World:
         for vehicle in self.vehicles.values():
             if vehicle.entry.lane != node.lane:
                 continue
-            rear = vehicle.s_m
-            axles = (rear, rear + vehicle.plant.params.wheelbase_m)
+            params = vehicle.plant.params
+            rear = vehicle.s_m - (params.wheelbase_m - params.effective_wheelbase_m)
+            axles = (rear, rear + params.wheelbase_m)
             total += sum(0.5 * vehicle.plant.mass_kg for axle in axles if first <= axle <= last)
         return total

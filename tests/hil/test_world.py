@@ -9,6 +9,7 @@ from gatectl.model import UsageError
 from gatectl.runtime.config import load_node
 from hil.binding import simulate
 from hil.devices.mcu import McuOutputs
+from hil.plant.vehicle import VehicleParams
 from hil.rig import DEMO_SITE
 from hil.world import Container, World
 
@@ -76,3 +77,30 @@ def test_a_driver_without_simulation_is_refused_with_a_remedy(world):
     strange = msgspec.structs.replace(node.config.device[0], driver="plasma")
     with pytest.raises(UsageError, match="bind it as real"):
         simulate(node, strange, world, 1)
+
+
+def test_a_vehicle_may_be_another_one_than_the_ordinary():
+    site = load_node(DEMO_SITE / "gate.toml").site
+    strange = VehicleParams(steering="all_wheel", steer_bias_rad=0.01, steer_dead_s=0.2)
+    world = World(site, plants={"AGV02": strange})
+    ordinary, other = (world.vehicles[serial].plant.params for serial in ("AGV01", "AGV02"))
+    assert ordinary == VehicleParams(tare_kg=18_000.0)
+    assert (other.steering, other.steer_bias_rad, other.steer_dead_s) == ("all_wheel", 0.01, 0.2)
+    vehicle = world.vehicles["AGV02"]
+    check = next(n for n in world.nodes.values() if n.kind == "check" and n.lane == vehicle.entry.lane)
+    for at_m, share in ((check.at_m + 2.0, 1.0), (check.at_m - 1.0, 0.5), (check.at_m + 8.0, 0.5)):
+        point = vehicle.line.interpolate(at_m)  # of the middle: the axles are 4 m before and behind
+        vehicle.plant.x, vehicle.plant.y = point.x, point.y
+        assert world.on_platform_kg(check) == pytest.approx(share * 18_000.0)
+
+
+def test_a_commanded_vehicle_drives_backwards(world):
+    vehicle = world.vehicles["AGV01"]
+    at_m = vehicle.s_m
+    vehicle.actuate(McuOutputs(0.0, 0.4, False, True, True))
+    for step in range(1, 11):
+        world.advance_to(0.4 * step)
+    assert vehicle.plant.speed < -0.5
+    assert vehicle.sensors().speed_mps == vehicle.plant.speed
+    assert not vehicle.standing
+    assert vehicle.s_m < at_m - 1.0
