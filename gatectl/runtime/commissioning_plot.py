@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 
 from gatectl.core.motion.identify import Drive, Identified, modelled_accel, modelled_angle
 
+MOVED_MPS = 0.1
+
 
 def plot(file: Path, drive: Drive, found: Identified, rate_max_radps: float) -> None:
     """Write a PNG with three panels over time (s): steering angle, its closest look, and speed."""
@@ -28,11 +30,14 @@ def plot(file: Path, drive: Drive, found: Identified, rate_max_radps: float) -> 
         axes.plot(grid, np.degrees(angle), lw=1, label="model with the values found")
         axes.set_ylabel("steering angle, deg")
         axes.grid(alpha=0.3)
+    moved_s = float(drive.t_mcu_s[int(np.argmax(np.abs(drive.speed) > MOVED_MPS))])
+    for axes in (steer, speed):
+        axes.set_xlim(max(float(drive.t_s[0]), moved_s - 3.0), float(drive.t_s[-1]))
     close.set_xlim(centre - 1.5, centre + 3.0)
     near = np.abs(drive.t_s - centre) < 3.0
     span = np.degrees(np.nanmax(np.abs(drive.steer[near]))) + 0.3
     close.set_ylim(-span, span)
-    steer.legend(loc="upper right")
+    steer.legend(loc="lower right")
     steer.set_title(
         f"steering: dead time {found.steer_dead.value:.3f} s, lag {found.steer_tau.value:.3f} s, offset "
         f"{math.degrees(found.steer_offset.value):+.2f} deg"
@@ -47,6 +52,6 @@ def plot(file: Path, drive: Drive, found: Identified, rate_max_radps: float) -> 
         f", fit leaves {found.drive_rms:.3f} m/s rms"
     )
     speed.set_xlabel("s")
-    speed.legend(loc="upper right")
+    speed.legend(loc="upper left")
     speed.grid(alpha=0.3)
     figure.savefig(file, dpi=110)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def _events(axes: Any, timeline: Timeline, colours: dict[str, str]) -> None:
     transits = list(dict.fromkeys(e.who for e in marks if e.who.startswith("T-")))
     rows = [*transits, "border", "else"]
     held = timeline.of("block border")
-    for event, after in zip(held, [*held[1:], None], strict=True):
+    for event, after in zip_longest(held, held[1:]):
         if event.what != "free":
             end_s = after.t_s if after else max(e.t_s for e in timeline.events)
             colour = colours.get(event.what, "0.5")

@@ -76,3 +76,18 @@ def test_an_interrupted_demo_leaves_nothing_behind(tmp_path):
     assert processes_naming(str(run_dir)) == processes_naming(str(sockets)) == {}
     assert set(Path("/dev/shm").glob("gatectl-hil-*")) == before
     assert set(Path("/dev/pts").iterdir()) <= terminals
+
+
+def test_a_vehicle_is_commissioned_on_its_way(tmp_path):
+    """`gatectl commission` against the running node; what it writes is what the plant was given."""
+    run_dir = tmp_path / "run"
+    done = subprocess.run(
+        [*HIL, "demo", "commissioning", "--run-dir", str(run_dir), "--no-progress"], check=False, timeout=400
+    )
+    report = json.loads((run_dir / "report.json").read_bytes())
+    assert [f"{c['name']}: {c['measured']}" for c in report["checks"] if not c["ok"]] == []
+    assert done.returncode == 0
+    names = " ".join(c["name"] for c in report["checks"])
+    assert "steering offset" in names
+    assert "drive delay" in names
+    assert "identified" in (run_dir / "commission.txt").read_text("utf-8")

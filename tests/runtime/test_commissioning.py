@@ -11,6 +11,7 @@ import pytest
 from vehicle_loop import PERIOD_NS, VehicleLoop
 from vehicle_world import ALL, NODES
 
+from gatectl.cli import commission as cli
 from gatectl.core.motion.identify import identify
 from gatectl.model import RecordingError, UsageError
 from gatectl.runtime import commissioning, records
@@ -59,8 +60,10 @@ def test_the_drive_shows_the_plant_and_stays_on_its_lane(drive_file):
     found = identify(drive, 8.0, math.radians(15.0))
     params = loop.plant.params
     share = loop.plant.load_kg / params.load_ref_kg
-    lag = 2 * params.steer_damping / (
-        params.steer_wn_radps[0] + share * (params.steer_wn_radps[1] - params.steer_wn_radps[0])
+    lag = (
+        2
+        * params.steer_damping
+        / (params.steer_wn_radps[0] + share * (params.steer_wn_radps[1] - params.steer_wn_radps[0]))
     )
     # A command goes out at the end of a scan and its effect is seen at the next one's beginning.
     period_s = PERIOD_NS * 1e-9
@@ -96,6 +99,32 @@ def test_what_is_no_drive_is_refused(drive_file, tmp_path):
     gate = load_node(DEMO / "gate.toml")
     with pytest.raises(UsageError, match="gate node"):
         commissioning.need_vehicle(gate.config)
+
+
+def test_the_command_line_writes_and_draws(drive_file, tmp_path, capsys):
+    path, _ = drive_file
+    for name in ("site.toml", "interlocks.toml", "lane.geojson", "vehicle1.toml"):
+        (tmp_path / name).write_bytes((DEMO / name).read_bytes())
+    node = tmp_path / "vehicle1.toml"
+    before = node.read_text("utf-8")
+    cli.run(node, [path], tmp_path / "out", "", 1.0, dry_run=True)
+    assert node.read_text("utf-8") == before
+    cli.run(node, [path], tmp_path / "out", "", 1.0, dry_run=False)
+    printed = capsys.readouterr().out
+    assert "steer_offset_deg" in printed
+    assert "written" in printed
+    written = load_node(node).config.vehicle
+    assert written is not None
+    assert written.steer_offset_deg == pytest.approx(0.1, abs=0.05)
+    assert max(p.stat().st_size for p in (tmp_path / "out").glob("*.png")) > 20_000
+
+
+def test_a_node_that_does_not_run_is_told_plainly(tmp_path):
+    for name in ("site.toml", "interlocks.toml", "lane.geojson", "vehicle1.toml"):
+        text = (DEMO / name).read_text("utf-8")
+        (tmp_path / name).write_text(text.replace("/run/gatectl", str(tmp_path)), "utf-8")
+    with pytest.raises(UsageError, match="no node runs|not run"):
+        cli.run(tmp_path / "vehicle1.toml", [], None, "ann", 1.0, dry_run=True)
 
 
 def test_only_the_values_change_in_the_node_file(tmp_path):
