@@ -1,4 +1,4 @@
-"""`gatectl commission` without wires: a recorded drive of the whole core in, values in the node's file out."""
+"""`gatectl commission` without wires: a recorded drive of the core in, values in the node's file out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEMO = Path(__file__).parents[2] / "config" / "demo"
 
 @pytest.fixture(scope="module")
 def drive_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, VehicleLoop]]:
-    """A drive over the first straights with the test asked for, in a recording that is still being written."""
+    """A drive over the first straights with the test asked for, in a recording that still grows."""
     folder = tmp_path_factory.mktemp("blackbox")
     loop = VehicleLoop(seed=3, load_kg=20_000.0)
     recorder = Recorder(folder, loop.node, loop.layout, 1)
@@ -123,7 +123,7 @@ def test_a_node_that_does_not_run_is_told_plainly(tmp_path):
     for name in ("site.toml", "interlocks.toml", "lane.geojson", "vehicle1.toml"):
         text = (DEMO / name).read_text("utf-8")
         (tmp_path / name).write_text(text.replace("/run/gatectl", str(tmp_path)), "utf-8")
-    with pytest.raises(UsageError, match="no node runs|not run"):
+    with pytest.raises(UsageError, match=r"no node runs|not run"):
         cli.run(tmp_path / "vehicle1.toml", [], None, "ann", 1.0, dry_run=True)
 
 
