@@ -23,6 +23,7 @@ from gatectl.model.device import Wire
 from gatectl.model.messages import Fact
 
 LATENCY_S = 0.06
+CAR_MPS = 60.0  # a gate's vehicle is slower than the driver of the recording
 ANSWER_S = 0.5  # a burst without a usable epoch (damaged, no position sentence) is not waited for longer
 _TIMED = re.compile(rb"\$..(?:RMC|GGA|GLL|GNS|GST),(\d\d)(\d\d)(\d\d(?:\.\d*)?),")
 
@@ -131,7 +132,11 @@ async def play(
     os.set_blocking(master, False)
     port = ReplayPort("gnss")
     config = GnssConfig(
-        wire=Wire(port=os.ttyname(slave), baud=460_800), rate_hz=rate_hz, latency_s=LATENCY_S, silence_s=60.0
+        wire=Wire(port=os.ttyname(slave), baud=460_800),
+        rate_hz=rate_hz,
+        latency_s=LATENCY_S,
+        silence_s=60.0,
+        speed_max_mps=CAR_MPS,
     )
     driver = GnssDriver("gnss", config, port)
     loop = asyncio.get_running_loop()

@@ -107,7 +107,7 @@ class PpsDevice:
             self.close()
             raise DeviceError(
                 f"no pulse can be read: {os.strerror(error.errno or 0)}",
-                "check pps and that the kernel knows it (ppstest, ldattach 18); leave pps empty to do without",
+                "check that the kernel knows it (ppstest, ldattach 18), or leave pps empty to do without",
                 where=self.path,
             ) from error
         return pulse_of(bytes(buffer), clear=self._clear)

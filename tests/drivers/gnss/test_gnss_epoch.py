@@ -6,36 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.gnss.epoch import EpochAssembler
-from drivers.gnss.sentences import Gga, Gst, Heading, Rmc, Vtg
+from drivers.gnss.epoch import UNTIMED, EpochAssembler
+from drivers.gnss.messages import Report
 
 MS = 10**6
 
 
-def gga(tod_ns: int) -> Gga:
-    return Gga(tod_ns, 1.0, 2.0, 3.0, 4, 12, 0.5)
-
-
-def rmc(tod_ns: int) -> Rmc:
-    return Rmc(tod_ns, 20_000, True, False, 1.0, 1.0)
-
-
-def make(kind: str, number: int):
-    """The sentence of epoch `number`; the untimed ones carry the number where it can be seen."""
-    tod_ns = number * 100 * MS
-    return {
-        "GGA": gga(tod_ns),
-        "RMC": rmc(tod_ns),
-        "GST": Gst(tod_ns, 0.1, 0.1),
-        "THS": Heading(float(number), False),
-        "VTG": Vtg(True, False, float(number), 0.0),
-    }[kind]
+def make(kind: str, number: int) -> Report:
+    """The report of epoch `number`; the untimed ones carry the number where it can be seen."""
+    tod_ns = None if kind in UNTIMED else number * 100 * MS
+    return Report(
+        message=kind,
+        tod_ns=tod_ns,
+        heading_rad=float(number) if kind in ("THS", "HDG") else None,
+        speed_mps=float(number) if kind == "VTG" else None,
+    )
 
 
 def run(assembler: EpochAssembler, number: int, kinds, *, gap: bool = True):
     found = []
     for n, kind in enumerate(kinds):
-        found += assembler.add(kind, make(kind, number), number * 100 * MS + n * MS)
+        found += assembler.add(make(kind, number), number * 100 * MS + n * MS)
     return found + (assembler.quiet() if gap else [])
 
 
@@ -46,9 +37,9 @@ def test_every_order_gives_whole_epochs_with_their_own_heading(order):
     epochs = [e for n in range(1, 6) for e in run(assembler, n, order)]
     assert [e.tod_ns for e in epochs] == [n * 100 * MS for n in range(1, 6)]
     for number, epoch in enumerate(epochs, 1):
-        assert set(epoch.sentences) == set(order)
-        assert epoch.sentences["THS"].heading_rad == number
-        assert epoch.sentences["VTG"].speed_mps == number
+        assert set(epoch.reports) == set(order)
+        assert epoch.reports["THS"].heading_rad == number
+        assert epoch.reports["VTG"].speed_mps == number
         assert epoch.first_mono_ns == number * 100 * MS
     assert not assembler.rejected
 
@@ -61,7 +52,7 @@ def test_no_gaps_between_bursts_once_the_order_is_known(order):
     run(assembler, 1, order)
     run(assembler, 2, order)
     epochs = [e for n in range(3, 9) for e in run(assembler, n, order, gap=False)]
-    assert [e.sentences["THS"].heading_rad for e in epochs] == [3, 4, 5, 6, 7, 8]
+    assert [e.reports["THS"].heading_rad for e in epochs] == [3, 4, 5, 6, 7, 8]
 
 
 def test_a_complete_epoch_is_not_waited_for():
@@ -77,7 +68,7 @@ def test_the_next_time_ends_an_epoch():
     assembler = EpochAssembler()
     assert run(assembler, 1, ["GGA"], gap=False) == []
     (epoch,) = run(assembler, 2, ["RMC"], gap=False)
-    assert list(epoch.sentences) == ["GGA"]
+    assert list(epoch.reports) == ["GGA"]
 
 
 def test_a_straggler_of_the_last_epoch_does_not_spoil_this_one():
@@ -86,7 +77,7 @@ def test_a_straggler_of_the_last_epoch_does_not_spoil_this_one():
     run(assembler, 2, ["GGA"], gap=False)
     assert run(assembler, 1, ["GST"], gap=False) == []
     (epoch,) = run(assembler, 2, ["RMC"])
-    assert set(epoch.sentences) == {"GGA", "RMC"}
+    assert set(epoch.reports) == {"GGA", "RMC"}
     assert assembler.rejected == {"late": 1}
 
 
@@ -96,7 +87,7 @@ def test_a_new_kind_at_the_end_is_waited_for_from_then_on():
     run(assembler, 2, ["GGA", "RMC", "THS"])
     assert assembler.rejected == {"late": 1}
     (epoch,) = run(assembler, 3, ["GGA", "RMC", "THS"])
-    assert epoch.sentences["THS"].heading_rad == 3
+    assert epoch.reports["THS"].heading_rad == 3
 
 
 def test_a_kind_that_stops_is_forgotten_after_three_bursts():
@@ -114,15 +105,15 @@ def test_a_lost_heading_leaves_its_epoch_without_and_the_next_with_its_own():
         run(assembler, n, ["THS", "GGA", "RMC"])
     (without,) = run(assembler, 3, ["GGA", "RMC"], gap=False) or assembler.quiet()
     (later,) = run(assembler, 4, ["THS", "GGA", "RMC"])
-    assert "THS" not in without.sentences
-    assert later.sentences["THS"].heading_rad == 4
+    assert "THS" not in without.reports
+    assert later.reports["THS"].heading_rad == 4
 
 
 def test_entering_in_the_middle_of_a_burst_takes_no_heading_of_unknown_age():
     assembler = EpochAssembler()
     run(assembler, 1, ["THS", "VTG"], gap=False)
     (epoch,) = run(assembler, 2, ["GGA", "RMC"])
-    assert set(epoch.sentences) == {"GGA", "RMC"}
+    assert set(epoch.reports) == {"GGA", "RMC"}
     assert assembler.rejected == {"unplaced": 2}
 
 
@@ -136,9 +127,17 @@ def test_the_same_moment_again_is_marked_but_a_doubled_line_is_not():
     assert assembler.rejected == {"duplicate": 2}
 
 
+def test_the_date_message_of_trimble_has_a_time_of_its_own():
+    assembler = EpochAssembler()
+    run(assembler, 1, ["GGA", "RMC"])
+    assert assembler.add(Report(message="ZDA", tod_ns=150 * MS, day=20_000), 0) == []
+    assert not assembler.busy
+    assert not assembler.rejected
+
+
 def test_a_sentence_without_time_is_counted():
     assembler = EpochAssembler()
-    assert assembler.add("GGA", gga(0)._replace(tod_ns=None), 0) == []
+    assert assembler.add(Report(message="GGA"), 0) == []
     assert assembler.rejected == {"untimed": 1}
 
 
@@ -151,9 +150,52 @@ def test_a_new_wire_begins_without_the_half_epoch_of_the_old():
     assert epoch.tod_ns == 200 * MS
 
 
+def test_a_heading_computed_longer_than_the_position_finds_its_epoch():
+    """It comes behind a silence, or even behind the first of the next epoch."""
+    for gap in (True, False):
+        assembler = EpochAssembler()
+        found = []
+        for number in range(1, 12):
+            found += run(assembler, number, ["GGA", "RMC"], gap=gap)
+            if gap or number > 1:
+                late = make("HDG", number if gap else number - 1)
+                found += assembler.add(late, number * 100 * MS + 50 * MS)
+        epochs = found[4:]
+        assert [e.tod_ns for e in found] == [n * 100 * MS for n in range(1, len(found) + 1)]
+        assert len(found) >= 9
+        assert [e.reports["HDG"].heading_rad * 100 * MS for e in epochs] == [e.tod_ns for e in epochs]
+
+
+def test_a_laggard_that_stops_coming_holds_up_no_longer_than_three_epochs():
+    assembler = EpochAssembler()
+    for number in range(1, 8):
+        run(assembler, number, ["GGA", "RMC"])
+        assembler.add(make("HDG", number), number * 100 * MS + 50 * MS)
+    late = [len(run(assembler, number, ["GGA", "RMC"])) for number in range(8, 16)]
+    assert late[-3:] == [1, 1, 1]
+    assert sum(late) == 8
+
+
+def test_one_straggler_makes_nothing_wait():
+    assembler = EpochAssembler()
+    run(assembler, 1, ["GGA", "RMC"])
+    assembler.add(make("GST", 1), 0)
+    assert len(run(assembler, 2, ["GGA", "RMC"])) == 1
+
+
+def test_the_same_time_of_another_day_is_not_a_repetition():
+    assembler = EpochAssembler()
+    assembler.add(make("GGA", 1), 0)
+    assembler.quiet()
+    (epoch,) = assembler.add(make("GGA", 1), 86_400 * 10**9)
+    assert not epoch.repeated
+
+
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["GGA", "RMC", "GST", "THS", "VTG", "quiet", "reset"]), st.integers(0, 4))
+        st.tuples(
+            st.sampled_from(["GGA", "RMC", "GST", "HDG", "THS", "VTG", "quiet", "reset"]), st.integers(0, 4)
+        )
     )
 )
 def test_any_sequence_keeps_sentences_in_their_own_epoch(events):
@@ -164,8 +206,8 @@ def test_any_sequence_keeps_sentences_in_their_own_epoch(events):
         elif kind == "reset":
             assembler.reset()
         else:
-            found += assembler.add(kind, make(kind, number), n)
+            found += assembler.add(make(kind, number), n)
     for epoch in found:
-        timed = [s.tod_ns for s in epoch.sentences.values() if isinstance(s, Gga | Rmc | Gst)]
+        timed = [r.tod_ns for r in epoch.reports.values() if r.message not in UNTIMED]
         assert timed
         assert set(timed) == {epoch.tod_ns}

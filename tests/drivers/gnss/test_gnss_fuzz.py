@@ -23,7 +23,7 @@ MODEL = GnssModel(
     Origin(latitude_deg=21.976, longitude_deg=106.712, height_m=300.0), AntennaConfig(), GnssNoise()
 )
 BURSTS = [
-    b"".join(sentences(MODEL.measure(VehicleTruth(n, n, 0.1, 2.0), 1e9 + n / 10), 1e9 + n / 10))
+    b"".join(sentences(MODEL.measure(VehicleTruth(n / 10, n / 10, 0.1, 2.0), 1e9 + n / 10), 1e9 + n / 10))
     for n in range(6)
 ]
 DATA = b"".join(BURSTS)

@@ -11,9 +11,9 @@ import pytest
 from device_port import FakePort, eventually
 
 from drivers.gnss import GnssConfig, GnssDriver
+from drivers.gnss.decoder import Decoder
 from drivers.gnss.epoch import EpochAssembler
-from drivers.gnss.sentences import kind_of, parse
-from drivers.gnss.wire import NmeaFramer
+from drivers.gnss.wire import Framer
 from gatectl.model.device import Wire
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "gnss"
@@ -24,11 +24,11 @@ EXPECTED = {
     "gpsd_nmea-rtk.log": (122, {"GGA": 122, "RMC": 122}, {"stray_bytes": 266}),
     "gpsd_skytraq-PX1172RH_DS_heading.log": (
         9,
-        {"GGA": 9, "RMC": 9, "VTG": 9, "THS": 9, "HDT": 9, "PSTI": 54},
+        {"GGA": 9, "RMC": 9, "VTG": 9, "THS": 9, "HDT": 9, "PSTI,036": 9, "PSTI,035": 9},
         {"stray_bytes": 982},
     ),
     "gpsd_zed-f9p-nmea.log": (29, {"GGA": 29, "RMC": 29, "VTG": 29, "GST": 29}, {"stray_bytes": 340}),
-    "trimbleR2_PTNL-GGK.txt": (34, {"GGA": 34, "RMC": 34, "VTG": 34, "GST": 34, "PTNL": 34}, {}),
+    "trimbleR2_PTNL-GGK.txt": (34, {"GGA": 34, "RMC": 34, "VTG": 34, "GST": 34, "PTNL,GGK": 34}, {}),
     # The truth file's RMC sentences carry wrong checksums: none of them may come through.
     "google_F9K_drive.SPAN-truth.gga": (1748, {"GGA": 1748, "RMC": 0}, {"checksum": 1748}),
     "google_F9K_drive.nmea": (1653, {"GGA": 1653, "RMC": 1653, "VTG": 1652, "GLL": 1654}, {"checksum": 13}),
@@ -36,22 +36,19 @@ EXPECTED = {
 
 
 def epochs_of(data: bytes):
-    framer, assembler, kinds, found = NmeaFramer(), EpochAssembler(), [], []
-    for text, stamp in framer.feed(data, 0):
-        kinds.append(kind_of(text))
-        sentence = parse(text)
-        if sentence is not None:
-            found += assembler.add(kinds[-1], sentence, stamp)
-    return found + assembler.quiet(), kinds, framer.rejected
+    decoder, assembler, found = Decoder(), EpochAssembler(), []
+    for report, stamp in decoder.feed(data, 0):
+        found += assembler.add(report, stamp)
+    return found + assembler.quiet(), decoder.received, decoder.rejected
 
 
 @needs_data
 @pytest.mark.parametrize("name", EXPECTED)
 def test_every_sentence_and_every_refusal_is_counted(name):
     count, sentences, rejected = EXPECTED[name]
-    found, kinds, refused = epochs_of((DATA / name).read_bytes())
+    found, received, refused = epochs_of((DATA / name).read_bytes())
     assert len(found) == count
-    assert {kind: kinds.count(kind) for kind in sentences} == sentences
+    assert {kind: received[kind] for kind in sentences} == sentences
     assert refused == rejected
     assert not any(epoch.repeated for epoch in found)
 
@@ -76,7 +73,7 @@ def test_flipped_bits_never_bring_a_line_that_was_not_sent(seed):
         else:
             intact.append(sent.decode().strip())
             data += sent
-    assert [found.text for found in NmeaFramer().feed(data, 0)] == intact
+    assert [frame.data.decode() for frame in Framer().feed(data, 0)] == intact
 
 
 @needs_data

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.gnss import GnssConfig, GnssDriver
-from drivers.gnss.sentences import parse
+from drivers.gnss.messages import Reader
+from drivers.gnss.wire import Framer
 from gatectl.core.motion import SiteFrame
 from gatectl.model import Cause, UsageError
 from gatectl.model.node import AntennaConfig
@@ -138,7 +139,8 @@ async def test_spoilt_lines_are_refused_and_never_believed(mode):
 async def test_wrong_is_off_by_what_was_asked_and_still_called_fixed():
     async with bench(rate_hz=20.0) as it:
         it.receiver.fault("wrong", east_m=30.0)
-        await eventually(lambda: it.port.value("longitude") > 106.71325, "30 m east")
+        await eventually(lambda: it.port.samples["longitude"].value > 106.71325, "30 m east")
+        assert it.port.bad("longitude") is Cause.CONFLICT  # no vehicle moves so far in an epoch
         assert it.port.value("fix") == 4
         it.receiver.fault("wrong", fix="float")
         await eventually(lambda: it.port.samples["fix"].value == 5, "float")
@@ -202,7 +204,8 @@ async def test_nothing_is_left_behind_and_nobody_listening_is_no_problem():
 )
 def test_what_is_written_reads_back_to_a_fifth_of_a_millimetre(latitude, longitude, utc_s, fix):
     measured = Measurement(fix, latitude, longitude, 123.456, 1.0, 2.0, 3.0, 0.012, 0.7, 22)
-    gga, rmc, vtg, gst, ths = (parse(s.decode().strip()) for s in sentences(measured, utc_s))
+    frames = Framer().feed(b"".join(sentences(measured, utc_s)), 0)
+    gga, rmc, vtg, gst, ths = map(Reader().read, frames)
     assert gga.latitude_deg == pytest.approx(latitude, abs=1e-9)
     assert gga.longitude_deg == pytest.approx(longitude, abs=1e-9)
     assert gga.height_m == pytest.approx(123.456, abs=1e-3)
