@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.gnss.sentences import Gga, kind_of, parse
-from drivers.gnss.wire import NmeaFramer
+from drivers.gnss.messages import Reader
+from drivers.gnss.wire import Framer
 from gatectl.core.motion import SiteFrame
 from gatectl.model import UsageError
 from gatectl.model.site import Origin
@@ -54,9 +54,12 @@ class Figures:
 def read_truth(file: Path) -> Truth:
     """GGA sentences of one day, one a second. Raises UsageError if there are not enough of them."""
     rows: dict[float, tuple[float, float, float]] = {}
-    for line in NmeaFramer().feed(file.read_bytes(), 0):
-        gga = parse(line.text) if kind_of(line.text) == "GGA" else None
-        if isinstance(gga, Gga) and gga.tod_ns is not None and gga.latitude_deg is not None:
+    reader = Reader()
+    for frame in Framer().feed(file.read_bytes(), 0):
+        gga = reader.read(frame)
+        if gga is None or gga.message != "GGA":
+            continue
+        if gga.tod_ns is not None and gga.latitude_deg is not None:
             rows[gga.tod_ns * 1e-9] = (gga.latitude_deg, gga.longitude_deg or 0.0, gga.height_m or 0.0)
     if len(rows) < 3:
         raise UsageError("holds no truth", "it must have GGA sentences with valid checksums", where=str(file))

@@ -64,15 +64,16 @@ REAL = [
         "$KSXT,20211016083433.00,116.31296102,39.95817066,49.4911,223.57,-11.32,330.19,0.024,,1,3,28,27,,,,"
         "-0.012,0.021,0.020,,*2D",
         {"message": "KSXT", "tod_ns": clock(8, 34, 33), "day": days(2021, 10, 16), "valid": True,
-         "quality": 1, "longitude_deg": 116.31296102, "latitude_deg": 39.95817066, "height_m": 49.4911, "satellites": 27,
-         "heading": 223.57, "pitch": -11.32, "heading_quality": 4, "course": 330.19,
+         "quality": 1, "longitude_deg": 116.31296102, "latitude_deg": 39.95817066, "height_m": 49.4911,
+         "satellites": 27, "heading": 223.57, "pitch": -11.32, "heading_quality": 4, "course": 330.19,
          "speed_mps": 0.024 / 3.6},
     ),
     (
         "$KSXT,20201222075720.00,119.17084152,32.07387900,83.5770,269.94,1.19,207.28,0.001,,3,3,25,25,-3.617,"
         "-4.468,-7.860,-0.000,-0.001,-0.022,1.0,56,*33736701",
         {"message": "KSXT", "tod_ns": clock(7, 57, 20), "day": days(2020, 12, 22), "valid": True,
-         "quality": 4, "longitude_deg": 119.17084152, "latitude_deg": 32.073879, "height_m": 83.577, "satellites": 25,
+         "quality": 4, "longitude_deg": 119.17084152, "latitude_deg": 32.073879, "height_m": 83.577,
+         "satellites": 25,
          "heading": 269.94, "pitch": 1.19, "heading_quality": 4, "course": 207.28, "speed_mps": 0.001 / 3.6,
          "correction_age_s": 1.0},
     ),

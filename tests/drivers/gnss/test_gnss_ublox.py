@@ -22,7 +22,8 @@ ITOW_MS = ((86_400 + 10 * 3600 + 3 * 60 + 10 + 18) * 1000) + 800
 TOD_NS = (10 * 3600 + 3 * 60 + 10) * 10**9 + 800 * 10**6
 PLACE = {"lat": 21.976_012_3, "lon": -106.712_345_6, "height": 300_123, "hAcc": 14, "vAcc": 20}
 HEADING = {
-    "version": 1, "relPosLength": 147, "_HPrelPosLength": 0.23, "relPosHeading": 179.0284, "accHeading": 0.8259,
+    "version": 1, "relPosLength": 147, "_HPrelPosLength": 0.23, "relPosHeading": 179.0284,
+    "accHeading": 0.8259,
     "gnssFixOK": 1, "diffSoln": 1, "relPosValid": 1, "carrSoln": 2, "isMoving": 1, "relPosHeadingValid": 1,
     "refStationID": 7,
 }  # fmt: skip
