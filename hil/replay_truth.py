@@ -55,8 +55,8 @@ def read_truth(file: Path) -> Truth:
     """GGA sentences of one day, one a second. Raises UsageError if there are not enough of them."""
     rows: dict[float, tuple[float, float, float]] = {}
     reader = Reader()
-    for frame in Framer().feed(file.read_bytes(), 0):
-        gga = reader.read(frame)
+    for message in Framer().feed(file.read_bytes(), 0):
+        gga = reader.read(message)
         if gga is None or gga.message != "GGA":
             continue
         if gga.tod_ns is not None and gga.latitude_deg is not None:

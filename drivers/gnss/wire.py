@@ -139,22 +139,3 @@ def _judge(buffer: bytes, start: int) -> Verdict:
         case 0xB5:
             return formats.ubx(buffer, start)
     return formats.rtcm(buffer, start)
-
-
-class Line(NamedTuple):
-    """A sentence as text, for who has not moved to `Frame` yet."""
-
-    text: str
-    first_mono_ns: int
-
-
-class NmeaFramer(Framer):
-    """Sentences only, for who has not moved to `Framer` yet."""
-
-    def feed(self, data: bytes, stamp_mono_ns: int) -> list[Line]:  # type: ignore[override]
-        found = []
-        for frame in super().feed(data, stamp_mono_ns):
-            if frame.form == TEXT:
-                text, _, digits = frame.data.decode("ascii").partition("*")
-                found.append(Line(f"{text}*{digits.upper()}", frame.first_mono_ns))
-        return found
