@@ -85,7 +85,7 @@ def vehicle_layout(node: Node) -> Layout:
 
 
 class GnssModel:
-    """RTK at 10 Hz: white 1 cm and slow 1.1 cm / 60 s per axis, heading 0.15 deg, 60 ms late."""
+    """RTK at 10 Hz: white 1 cm and slow 1.1 cm / 60 s per axis, heading 0.15 deg, velocity 2 cm/s, 60 ms late."""
 
     def __init__(self, frame: SiteFrame, rng: np.random.Generator) -> None:
         self.frame, self.rng = frame, rng
@@ -100,8 +100,12 @@ class GnssModel:
         self.slow = self.slow * keep + self.rng.normal(0, 0.011 * math.sqrt(1 - keep * keep), 2)
         error = self.slow + self.rng.normal(0, 0.01, 2) + np.array(self.jump)
         turn = self.rng.normal(0, math.radians(0.15))
+        swing = self.rng.normal(0, 0.02, 2)
         if self.silent:
             return
+        across = forward * plant.yaw_rate
+        east = plant.speed * math.cos(plant.yaw) - across * math.sin(plant.yaw) + float(swing[0])
+        north = plant.speed * math.sin(plant.yaw) + across * math.cos(plant.yaw) + float(swing[1])
         lat, lon, height = self.frame.to_geodetic(
             plant.x + forward * math.cos(plant.yaw) + float(error[0]),
             plant.y + forward * math.sin(plant.yaw) + float(error[1]),
@@ -114,6 +118,8 @@ class GnssModel:
             "fix": self.fix,
             "sigma_north": 0.012,
             "sigma_east": 0.012,
+            "speed": math.hypot(east, north),
+            "course": math.atan2(east, north) % math.tau,
             "heading": (0.5 * math.pi - plant.yaw + turn) % math.tau,
             "correction_age": 1.0,
             "satellites": 20.0,
