@@ -22,7 +22,6 @@ from gatectl.core.motion import (
     SpeedLimits,
     SpeedState,
     Tracker,
-    TrackState,
 )
 from gatectl.model.node import AntennaConfig, VehicleConfig
 from gatectl.model.site import Limits
