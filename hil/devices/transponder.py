@@ -29,13 +29,12 @@ _PARAMS: dict[str, dict[str, float | str]] = {
     "off": {},
     "stuck": {},
     "garbage": {},
-    "wrong": {"offset_m": 0.0, "code": 0.0},
-    "weak": {"signal": 0.1},
-    "unread": {},
-    "antenna": {},
-    "corrupt": {"share": 0.3},
+    "wrong": {"offset_m": 0.0, "code": 0.0, "signal": -1.0, "unread": 0.0, "antenna": 0.0},
+    "slow": {"seconds": 0.1},
+    "delay": {"seconds": 0.15},
     "drop": {"share": 0.3},
-    "delay": {"delay_s": 0.15},
+    "corrupt": {"share": 0.3},
+    "reset": {"seconds": 0.5},
 }
 
 
@@ -46,13 +45,12 @@ class SimTransponderReader:
         "off": "no supply: the port hangs up and disappears; clear boots it, its count begins anew",
         "stuck": "repeats its last telegram",
         "garbage": "sends random bytes",
-        "wrong": "reports the lateral position offset_m (m) beside, and code instead of each code unless 0",
-        "weak": "reports this signal (0 to 1) at every crossing",
-        "unread": "notices crossings but cannot read the codes",
-        "antenna": "reports a fault of its antenna",
-        "corrupt": "one bit of a telegram is flipped; share of telegrams",
+        "wrong": "lateral offset_m (m) beside; code, signal instead; unread 1: no codes; antenna 1: its fault",
+        "slow": "one telegram in so many seconds",
+        "delay": "telegrams arrive so many seconds later",
         "drop": "telegrams are lost; share",
-        "delay": "telegrams arrive delay_s later",
+        "corrupt": "one bit of a telegram is flipped; share of telegrams",
+        "reset": "restarts once: silent for so many seconds, its count begins anew",
     }
 
     def __init__(
@@ -68,6 +66,7 @@ class SimTransponderReader:
         self._master = self._slave = -1
         self._count = self._number = 0
         self._last: Crossing | None = None
+        self._booted_s = 0.0
         self._sent = b""
 
     @property
@@ -87,11 +86,12 @@ class SimTransponderReader:
         loop = asyncio.get_running_loop()
         due_s = loop.time()
         while True:
-            due_s = max(due_s + PERIOD_S, loop.time())
+            period_s = self._faults.number("slow", "seconds") if "slow" in self._faults else PERIOD_S
+            due_s = max(due_s + period_s, loop.time())
             self._look()
-            data = self._bytes()
+            data = self._bytes() if self._booted else b""
             if data and "delay" in self._faults:
-                loop.call_later(self._faults.number("delay", "delay_s"), self._write, data, self._master)
+                loop.call_later(self._faults.number("delay", "seconds"), self._write, data, self._master)
             elif data:
                 self._write(data, self._master)
             await asyncio.sleep(due_s - loop.time())
@@ -108,14 +108,24 @@ class SimTransponderReader:
         self._faults.begin(mode, params)
         if mode == "off":
             self._unplug()
+        if mode == "reset":
+            self._booted_s = asyncio.get_running_loop().time() + self._faults.number("reset", "seconds")
+            self._restart()
 
     def clear(self) -> None:
         """End all faults."""
         if "off" in self._faults:
-            self._count = self._number = 0
-            self._last = None
+            self._restart()
             self._plug()
         self._faults.clear()
+
+    @property
+    def _booted(self) -> bool:
+        return asyncio.get_running_loop().time() >= self._booted_s
+
+    def _restart(self) -> None:
+        self._count = self._number = 0
+        self._last = None
 
     def _plug(self) -> None:
         self._master, self._slave = pty.openpty()
@@ -137,7 +147,7 @@ class SimTransponderReader:
 
     def _look(self) -> None:
         for crossing in self.plant.update(self._clock(), self._truth()):
-            if "off" in self._faults:
+            if "off" in self._faults or not self._booted:
                 continue
             self.crossings.append(crossing)
             self._last = crossing
@@ -164,17 +174,19 @@ class SimTransponderReader:
         faults, last = self._faults, self._last
         ticks = time.monotonic_ns() // 100_000  # its own quartz: it runs on when the plant stalls
         self._number = (self._number + 1) & 0xFF
-        status = (1 if self.plant.in_field else 0) | (4 if "antenna" in faults else 0)
+        status = 1 if self.plant.in_field else 0
         code, lateral_m, signal, age = 0, 0.0, 0.0, _AGE_MAX
         if last is not None:
-            status |= 0 if "unread" in faults else 2
+            status |= 2
             code, lateral_m, signal = last.code, last.lateral_m, last.signal
             age = min(_AGE_MAX, round((self._clock() - last.time_s) * 1e4))
         if "wrong" in faults:
             lateral_m += faults.number("wrong", "offset_m")
             code = int(faults.number("wrong", "code")) or code
-        if "weak" in faults:
-            signal = faults.number("weak", "signal")
+            shown = faults.number("wrong", "signal")
+            signal = shown if shown >= 0.0 else signal
+            status &= ~2 if faults.number("wrong", "unread") else ~0
+            status |= 4 if faults.number("wrong", "antenna") else 0
         return telegram(self._number, status, self._count, code, lateral_m, age, ticks, signal)
 
 

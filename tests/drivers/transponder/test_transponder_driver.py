@@ -112,10 +112,10 @@ async def test_backwards_and_again_are_crossings_too() -> None:
 @pytest.mark.parametrize(
     ("mode", "params", "tag", "quality", "cause"),
     [
-        ("unread", {}, "id", Quality.BAD, Cause.NOT_VALID),
-        ("weak", {"signal": 0.1}, "lateral", Quality.UNCERTAIN, Cause.UNSTABLE),
+        ("wrong", {"unread": 1.0}, "id", Quality.BAD, Cause.NOT_VALID),
+        ("wrong", {"signal": 0.1}, "lateral", Quality.UNCERTAIN, Cause.UNSTABLE),
         ("wrong", {"offset_m": 0.4}, "lateral", Quality.BAD, Cause.OUT_OF_RANGE),
-        ("antenna", {}, "lateral", Quality.BAD, Cause.DEVICE_FAULT),
+        ("wrong", {"antenna": 1.0}, "lateral", Quality.BAD, Cause.DEVICE_FAULT),
     ],
 )
 async def test_a_doubtful_crossing_is_not_good(
@@ -147,6 +147,27 @@ async def test_unplugged_it_is_down_and_comes_back() -> None:
         assert len([text for _, text in rig.port.logs if "port" in text or "wire" in text]) >= 1
 
 
+async def test_a_reader_that_restarts_counts_anew() -> None:
+    async with reader(silence_s=0.15) as rig:
+        near(rig)
+        await passes(rig, 7.9, 0)
+        await passes(rig, 8.1, 1)
+        rig.device.fault("reset", seconds=0.3)
+        await eventually(lambda: rig.port.samples["count"].cause is Cause.LINK_DOWN, "silent")
+        await passes(rig, 8.1, 0)
+        assert rig.port.bad("id") is Cause.NOT_VALID
+
+
+async def test_a_slow_reader_loses_no_crossing() -> None:
+    async with reader() as rig:
+        await passes(rig, 7.9, 0)
+        rig.device.fault("slow", seconds=0.1)
+        await asyncio.sleep(0.15)
+        rig.go(8.1)
+        await crossed(rig, 1.0)
+        assert rig.port.value("id") == 17.0
+
+
 @pytest.mark.parametrize(("mode", "cause"), [("stuck", Cause.FROZEN), ("garbage", Cause.NOT_VALID)])
 async def test_a_reader_that_hangs_or_raves_is_not_alive(mode: str, cause: Cause) -> None:
     async with reader(silence_s=0.1) as rig:
@@ -174,7 +195,7 @@ async def test_telegrams_that_come_late_make_the_crossing_older() -> None:
     async with reader() as rig:
         near(rig)
         await asyncio.sleep(0.05)
-        rig.device.fault("delay", delay_s=0.2)
+        rig.device.fault("delay", seconds=0.2)
         rig.go(8.1)
         await crossed(rig, 1.0)
         told = rig.port.samples["age"]
