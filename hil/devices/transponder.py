@@ -45,7 +45,7 @@ class SimTransponderReader:
         "off": "no supply: the port hangs up and disappears; clear boots it, its count begins anew",
         "stuck": "repeats its last telegram",
         "garbage": "sends random bytes",
-        "wrong": "lateral offset_m (m) beside; code, signal instead; unread 1: no codes; antenna 1: its fault",
+        "wrong": "lateral offset_m beside; another code, signal; unread, antenna 1: no codes, a fault",
         "slow": "one telegram in so many seconds",
         "delay": "telegrams arrive so many seconds later",
         "drop": "telegrams are lost; share",
