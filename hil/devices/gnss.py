@@ -1,4 +1,4 @@
-"""A simulated GNSS/RTK receiver with two antennas: real NMEA on a pseudo-terminal, corrections back."""
+"""A simulated GNSS/RTK receiver with two antennas: real messages on a pseudo-terminal, corrections back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from drivers.gnss.ntrip.rtcm import FrameSplitter, message_number
 from gatectl.model.errors import UsageError
 from gatectl.model.node import AntennaConfig
 from gatectl.model.site import Origin
-from hil.devices.nmea import sentences
+from hil.devices.gnss_dialects import DIALECTS
 from hil.plant.gnss import Fix, GnssModel, GnssNoise, VehicleTruth
 
 BAUD = 115_200
@@ -37,10 +37,11 @@ _PARAMS: dict[str, dict[str, float | str]] = {
 
 
 class GnssReceiver:
-    """Epochs aligned to UTC at rate_hz; GGA, RMC, VTG, GST and THS leave latency_s after the epoch.
+    """Epochs aligned to UTC at rate_hz; their bursts leave latency_s after the epoch.
 
     truth: asked once per epoch, at its time. origin: of the site frame. antenna: lever arm from the
-    control point. The error model is `self.model` (corrections, kind of fix, offset).
+    control point. dialect: whose messages are sent (`hil.devices.gnss_dialects.DIALECTS`). The error
+    model is `self.model` (corrections, kind of fix, offset).
 
     received: RTCM 3 frames that came over the wire with a CRC that holds, by message number;
     refused: what came and is none (`crc`, `stray_bytes`). They do not change the fix: `wrong` does.
@@ -68,6 +69,7 @@ class GnssReceiver:
         antenna: AntennaConfig,
         rate_hz: float = 10.0,
         latency_s: float = 0.06,
+        dialect: str = "nmea",
         utc_s: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
@@ -77,6 +79,7 @@ class GnssReceiver:
         self._truth = truth
         self._period_s = 1.0 / rate_hz
         self._latency_s = latency_s
+        self._written = DIALECTS[dialect]
         self._utc_s = utc_s
         self._random = random.Random(noise.seed + 1)
         self._faults: dict[str, dict[str, float | str]] = {}
@@ -162,7 +165,7 @@ class GnssReceiver:
             return []
         if "stuck" in self._faults and self._last:
             return self._last
-        self._last = sentences(self.model.measure(self._truth(), epoch_utc_s), epoch_utc_s)
+        self._last = self._written(self.model.measure(self._truth(), epoch_utc_s), epoch_utc_s)
         return self._last
 
     def _send(self, burst: list[bytes]) -> None:
