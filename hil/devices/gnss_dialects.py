@@ -120,9 +120,9 @@ def ublox(m: Measurement, utc_s: float) -> list[bytes]:
     pvt = struct.pack(
         "<IHBBBBBBIiBBBBiiiiIIiiiiiIIHHIihH",
         itow_ms, moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second, 7, 30,
-        nano, 3 if fixed else 0, (_CARRIER[m.fix] << 6 | (m.fix in (Fix.FLOAT, Fix.FIXED)) << 1 | fixed), 0xE0,
-        m.satellites, lon, lat, height_mm, height_mm - round(SEPARATION_M * 1000), round(sigma_mm),
-        round(1.8 * sigma_mm), 0, 0, 0, round(m.speed_mps * 1e3), round(_degrees(m.course_rad) * 1e5), 50, 0,
+        nano, 3 if fixed else 0, (_CARRIER[m.fix] << 6 | (m.fix in (Fix.FLOAT, Fix.FIXED)) << 1 | fixed),
+        0xE0, m.satellites, lon, lat, height_mm, height_mm - round(SEPARATION_M * 1000),
+        round(sigma_mm), round(1.8 * sigma_mm), 0, 0, 0, round(m.speed_mps * 1e3), round(_degrees(m.course_rad) * 1e5), 50, 0,
         120, (0 if m.fix is Fix.SINGLE else age_class) << 1 | (not fixed), 0, 0, 0, 0,
     )  # fmt: skip
     tenths = round(sigma_mm * 10)
@@ -134,7 +134,8 @@ def ublox(m: Measurement, utc_s: float) -> list[bytes]:
     flags = 0 if heading is None else 1 | 2 | 4 | 2 << 3 | 1 << 5 | 1 << 8
     vector = struct.pack(
         "<BBHIiiiiiIbbbbIIIIIII", 1, 0, 1, itow_ms, 0, 0, 0, round(BASELINE_M * 100),
-        round((heading or 0.0) * 1e5), 0, 0, 0, 0, 0, 20, 20, 40, 20, round(SIGMA_HEADING_DEG * 1e5), 0, flags,
+        round((heading or 0.0) * 1e5), 0, 0, 0, 0, 0, 20, 20, 40, 20, round(SIGMA_HEADING_DEG * 1e5),
+        0, flags,
     )  # fmt: skip
     level_mm = round(LEVEL_SIGMAS * sigma_mm)
     level = struct.pack(
