@@ -121,8 +121,8 @@ def ublox(m: Measurement, utc_s: float) -> list[bytes]:
         "<IHBBBBBBIiBBBBiiiiIIiiiiiIIHHIihH",
         itow_ms, moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second, 7, 30,
         nano, 3 if fixed else 0, (_CARRIER[m.fix] << 6 | (m.fix in (Fix.FLOAT, Fix.FIXED)) << 1 | fixed),
-        0xE0, m.satellites, lon, lat, height_mm, height_mm - round(SEPARATION_M * 1000),
-        round(sigma_mm), round(1.8 * sigma_mm), 0, 0, 0, round(m.speed_mps * 1e3), round(_degrees(m.course_rad) * 1e5), 50, 0,
+        0xE0, m.satellites, lon, lat, height_mm, height_mm - round(SEPARATION_M * 1000), round(sigma_mm),
+        round(1.8 * sigma_mm), 0, 0, 0, round(m.speed_mps * 1e3), round(_degrees(m.course_rad) * 1e5), 50, 0,
         120, (0 if m.fix is Fix.SINGLE else age_class) << 1 | (not fixed), 0, 0, 0, 0,
     )  # fmt: skip
     tenths = round(sigma_mm * 10)
