@@ -29,11 +29,56 @@ class Strict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Origin(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Origin of the site frame: WGS 84 geodetic, deg, deg, m above the ellipsoid."""
+    """Origin of the site frame, in the datum of the receivers' positions: deg, deg, m above the ellipsoid."""
 
     latitude_deg: Annotated[float, Meta(ge=-90, le=90)]
     longitude_deg: Annotated[float, Meta(ge=-180, le=180)]
     height_m: Annotated[float, Meta(ge=-500, le=9000)]
+
+
+class Velocity(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the ground moves in a recent ITRF, mm a year: of the nearest permanent station, or a plate model.
+
+    sigma_mm: how far it may be off, of the whole vector.
+    """
+
+    east_mm: Annotated[float, Meta(ge=-150, le=150)]
+    north_mm: Annotated[float, Meta(ge=-150, le=150)]
+    sigma_mm: Annotated[float, Meta(gt=0, le=100)]
+
+
+class ControlPoint(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mark known twice. x, y: as surveyed, in the geometry file's CRS, east or longitude first.
+
+    latitude_deg, longitude_deg: as a receiver of the gate measures it with the corrections that the
+    vehicles use, fixed, the mean of some minutes.
+    """
+
+    id: Id
+    x: float
+    y: float
+    latitude_deg: Annotated[float, Meta(ge=-90, le=90)]
+    longitude_deg: Annotated[float, Meta(ge=-180, le=180)]
+
+
+class DatumConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The datum of the receivers' positions: that of the base stations' coordinates, not the survey's.
+
+    crs: as the correction service states it (EPSG:9000 ITRF2014, EPSG:9755 WGS 84 (G2139),
+    EPSG:4490 CGCS2000, EPSG:4756 VN-2000). epoch: of its coordinates, decimal year; a service whose
+    coordinates move with the date (PPP) is not supported.
+    accuracy_m: how far lanes may be off in this datum; worse is refused.
+    velocity: needed where survey and service are of different epochs.
+    point: control points of a site calibration (none, or at least three), needed where no published
+    transformation is good enough. residual_max_m: none of them may fit worse.
+    """
+
+    crs: Text
+    epoch: Annotated[float, Meta(ge=1980, le=2200)]
+    accuracy_m: Positive = 0.1
+    velocity: Velocity | None = None
+    residual_max_m: Positive = 0.03
+    point: tuple[ControlPoint, ...] = ()
 
 
 class Limits(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -192,13 +237,17 @@ class InterlockEffect(Strict, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class SiteConfig(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """site.toml. geometry, interlocks: files beside it. map_id: VDA 5050 map."""
+    """site.toml. geometry, interlocks: files beside it. map_id: VDA 5050 map.
+
+    datum: compulsory in the file; only recordings from before it was may lack it.
+    """
 
     name: Id
     map_id: Id
     geometry: str
     interlocks: str
     origin: Origin
+    datum: DatumConfig | None = None
     limits: Limits = field(default_factory=Limits)
     block: tuple[BlockConfig, ...]
     node: tuple[NodeConfigPoint, ...]

@@ -17,7 +17,7 @@ import msgspec
 from gatectl import core
 from gatectl.model import ConfigError, Finding
 from gatectl.model.node import DeviceConfig, Node, NodeConfig, PathsConfig
-from gatectl.model.site import InterlockConfig, Lane, Origin, Site, SiteConfig
+from gatectl.model.site import DatumConfig, InterlockConfig, Lane, Origin, Site, SiteConfig
 from gatectl.runtime import config_devices as devices
 from gatectl.runtime.config_files import Files, Table
 from gatectl.runtime.config_interlocks import TagView, check_interlocks
@@ -39,6 +39,14 @@ def load_node(path: str | Path) -> Node:
 def check_node(path: str | Path) -> list[Finding]:
     """Every mistake in the node's files; empty when `load_node` would succeed. Never raises."""
     return _load(Files(Path(path)))[1]
+
+
+def georeference_notes(path: str | Path) -> list[str]:
+    """How the site's lanes came from the survey's datum into the receiver's, and how exact that is.
+
+    Lines for people; empty where the geometry could not be read at all. Never raises.
+    """
+    return _read(Files(Path(path))).notes
 
 
 def load_node_from_sources(
@@ -86,6 +94,7 @@ class _Parts:
     site_name: str = "site.toml"
     interlocks_name: str = "interlocks.toml"
     findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def _read(files: Files, lanes: tuple[Lane, ...] | None = None) -> _Parts:
@@ -122,8 +131,19 @@ def _read_geometry(parts: _Parts, data: Any, name: str) -> None:
         origin = msgspec.convert(parts.site.get("origin"), Origin)
     except msgspec.ValidationError:
         return  # the walk has reported the origin
-    parts.lanes, findings = read_lanes(data, origin, name)
-    parts.findings += findings
+    if "datum" not in parts.site:
+        cause = "missing: in which datum are the receiver's positions?"
+        remedy = 'give [datum] crs = "EPSG:..." and epoch = ... as the correction service states them'
+        parts.findings.append(Finding(parts.site_name, "datum", cause, remedy))
+        return
+    try:
+        datum = msgspec.convert(parts.site["datum"], DatumConfig)
+    except msgspec.ValidationError:
+        return  # the walk has reported the datum
+    geometry = read_lanes(data, origin, datum, name, parts.site_name)
+    parts.lanes = geometry.lanes
+    parts.findings += geometry.findings
+    parts.notes += geometry.notes
 
 
 def _load(files: Files) -> tuple[Node | None, list[Finding]]:

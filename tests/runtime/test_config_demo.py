@@ -195,6 +195,11 @@ CHANGES = [
     ),
     ("lane.geojson", '"coordinateEpoch":2026.9,', "", "coordinateEpoch", "2026.9"),
     ("lane.geojson", "EPSG:4326", "GCJ-02", "crs.properties.name", "survey"),
+    ("lane.geojson", "EPSG:4326", "EPSG:4756", "datum.accuracy_m", "control points"),
+    ("site.toml", 'crs = "EPSG:4326"', 'crs = "EPSG:9000"', "datum.accuracy_m", "control points"),
+    ("site.toml", 'crs = "EPSG:4326"', 'crs = "GCJ-02"', "datum.crs", "survey"),
+    ("site.toml", "epoch = 2026.9", "epoch = 26.9", "datum.epoch", "1980"),
+    ("site.toml", "[datum]", "[datums]", "datum", "correction service"),
 ]
 
 
