@@ -36,9 +36,11 @@ def run(node: NodeFile) -> None:
 @app.command()
 def check(node: NodeFile) -> None:
     """Find every mistake in a node's configuration. Touches no device."""
-    from gatectl.runtime.config import check_node  # noqa: PLC0415 - start-up time
+    from gatectl.runtime.config import check_node, georeference_notes  # noqa: PLC0415 - start-up time
 
     findings = check_node(node)
+    for note in georeference_notes(node):
+        print(note)
     for finding in findings:
         print(finding.text())
     if findings:
