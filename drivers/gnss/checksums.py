@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 import zlib
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,7 @@ def crc24q(body: bytes) -> int:
     return value
 
 
-@cache
+@lru_cache(32)  # a receiver sends messages of a few lengths; noise claims all of them
 def _fletcher_weights(length: int) -> NDArray[np.uint8]:
     """(2, length): how often each byte is in either running sum, modulo 256 as the sums are."""
     falling = np.arange(length, 0, -1).astype(np.uint8)
