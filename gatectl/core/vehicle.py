@@ -15,20 +15,16 @@ from gatectl.core.motion import (
     Deviation,
     Estimate,
     Localiser,
-    Route,
     SiteFrame,
-    SpeedCommand,
-    SpeedLaw,
-    SpeedLimits,
-    Tracker,
-    excite,
-    stopping_distance,
 )
 from gatectl.core.safety import EffectResult, Matrix
 from gatectl.core.vehicle_authority import Ground
-from gatectl.core.vehicle_inputs import MCU_COMMANDS, InputReader, Readings, require_tags
+from gatectl.core.vehicle_guidance import Guidance
+from gatectl.core.vehicle_inputs import InputReader, Readings, mcu_commands, require_tags
+from gatectl.core.vehicle_network import LaneNetwork
 from gatectl.core.vehicle_operator import Outbox, obey
-from gatectl.core.vehicle_order import OrderBook, Place, Standing, note
+from gatectl.core.vehicle_order import OrderBook, Standing, note
+from gatectl.core.vehicle_order_rules import Place
 from gatectl.core.vehicle_report import Situation
 from gatectl.core.vehicle_state import RESETS_PER_BOOT, VehicleCheckpoint, VehicleState, fresh
 from gatectl.model import ConfigError, Finding, Layout, Sample
@@ -76,21 +72,19 @@ class VehicleCore:
         frame = SiteFrame(site.origin)
         self._reader = InputReader(config, frame, site.origin.height_m, layout)
         self._localiser = Localiser(config.antenna, config.slip_coeff, config.wheelbase_m, config.steering)
-        self._routes = {lane.id: Route(lane.id, lane.points) for lane in node.site.lanes}
-        self._limits = {k: SpeedLimits(r, site.limits, config) for k, r in self._routes.items()}
-        self._ground = Ground(node.site, self._routes, config, entry)
-        self._book = OrderBook(node.site)
+        self._network = LaneNetwork(node.site, config)
+        self._ground = Ground(self._network, config, entry)
+        self._book = OrderBook(node.site, self._network.joints, config.reverse_speed_max_mps > 0.0)
         self._matrix = Matrix(node.site.interlocks, "vehicle", site.limits)
-        self._tracker = Tracker(config, period_s)
-        self._speed = SpeedLaw(config, period_s)
+        self._guidance = Guidance(config, self._network, self._book, period_s)
         self._safe = [layout.specs[i].safe_value for i in layout.commands()]
         slots = {i: n for n, i in enumerate(layout.commands())}
-        self._slots = [slots[layout.index[f"{config.mcu}.{t}"]] for t in MCU_COMMANDS]
+        self._slots = [slots[layout.index[f"{config.mcu}.{t}"]] for t in mcu_commands(config)]
 
     def start(self, recovered: Recovered) -> VehicleState:
         """Without authority, a reset owed; the order as far as it had come."""
         state = fresh(recovered.boot_no)
-        state.track = self._tracker.start()
+        state.track = self._guidance.start()
         for checkpoint in recovered.checkpoints:
             if checkpoint.key == CHECKPOINT_KEY:
                 try:
@@ -102,6 +96,7 @@ class VehicleCore:
                 state.order = past.order
                 state.instant.paused = past.paused
                 state.lease.epoch, state.lease.sequence = past.lease_epoch, past.lease_sequence
+        state.order.lane = state.order.lane or self._entry.lane
         return state
 
     def shutdown(self, state: VehicleState) -> list[float]:  # noqa: ARG002 - the contract of `Core`
@@ -114,15 +109,16 @@ class VehicleCore:
         out = Outbox(self._node, state, inputs)
         readings = self._reader.read(state, inputs.snapshot, inputs.now_mono_ns, dt)
         pose = self._localise(state, readings, out)
-        deviation = self._place(state, pose)
+        deviation = self._guidance.place(state, pose)
+        reset, moved = self._receive(state, deviation, pose, out)
+        if moved:
+            deviation = self._guidance.place(state, pose)
         vehicle = self._standing(pose, deviation, readings, inputs)
-        reset = self._receive(state, vehicle, pose, out)
         self._progress(state, vehicle, out)
-        lane = self._lane(state)
-        base_s, reach_s, end_s = self._ground.authority(state, self._book, lane, vehicle.s)
+        turning = self._guidance.turn(state, readings, vehicle.still)
+        base_s, reach_s, end_s = self._ground.authority(state, self._book, vehicle.s)
         leased = self._ground.covered(
-            state.lease,
-            lane,
+            state,
             vehicle.s,
             pose.speed,
             reach_s=reach_s,
@@ -132,7 +128,7 @@ class VehicleCore:
             pose,
             deviation,
             speed_target=0.0,
-            stop_distance=max(0.0, end_s - vehicle.s) if end_s is not None else 0.0,
+            stop_distance=_ahead(state, vehicle.s, end_s),
             lease_valid=leased,
             action_running=self._book.blocking(state.order) is not None,
             paused=state.instant.paused,
@@ -146,11 +142,12 @@ class VehicleCore:
         drive = self._permit(state, inputs, core, running, reset)
         if reset:
             self._judge_reset(state, drive, out)
-        command = self._profile(state, pose, vehicle.s, end_s if drive.allowed else None, dt)
+        goal_s = end_s if drive.allowed and not turning else None
+        command = self._guidance.speed(state, pose, vehicle.s, goal_s, dt)
         self._announce(state, drive, out)
         state.running = drive.allowed and not command.brake
-        steer = self._steer(state, pose, readings, end_s if drive.allowed else None, dt)
-        moving = not command.brake or (readings.motion.wheel > 0.02 and not readings.motion.standing)
+        steer = self._guidance.steer(state, pose, readings, goal_s, dt)
+        moving = not command.brake or (abs(readings.motion.wheel) > 0.02 and not readings.motion.standing)
         core[0][vehicle_tags.INDEX["speed_target"]] = command.target
         core[0][vehicle_tags.INDEX["driving"]] = float(moving)
         now = Situation(pose, deviation, readings, vehicle, drive, end_s, base_s, reach_s, moving)
@@ -158,7 +155,7 @@ class VehicleCore:
         commands = list(self._safe)
         resets = state.boot_no * RESETS_PER_BOOT + state.resets if state.resets else 0
         wanted = (float(not drive.tripped), steer, command.accel, float(command.brake), float(resets))
-        for slot, value in zip(self._slots, wanted, strict=True):
+        for slot, value in zip(self._slots, (*wanted, float(state.reverse)), strict=False):
             commands[slot] = value
         return state, ScanOutputs(
             commands=commands, core_values=core[0], core_qualities=core[1], messages=out.messages
@@ -170,10 +167,10 @@ class VehicleCore:
         was_known = state.localiser.known
         pose = self._localiser.step(state.localiser, out.now_mono_ns, readings.motion, readings.fix)
         if pose.known and not was_known:
-            state.lane = ""
+            state.placed = False
             state.report.changed = True
         if pose.jump_m > 0.0:
-            state.lane = ""
+            state.placed = False
             state.report.changed = True
             # A small correction is the filter's business; a large one is a person's.
             if pose.jump_m > self._site.limits.alert_limit_m:
@@ -186,19 +183,6 @@ class VehicleCore:
                 "check that the vehicle stands where it is shown, then reset if one is owed",
             )
         return pose
-
-    def _lane(self, state: VehicleState) -> str:
-        return state.order.lane or self._entry.lane
-
-    def _place(self, state: VehicleState, pose: Estimate) -> Deviation:
-        if not pose.known:
-            return Deviation(0.0, 0.0, 0.0)
-        lane = self._lane(state)
-        route = self._routes[lane]
-        if state.lane != lane:
-            state.lane = lane
-            state.track.s = route.locate(pose.x, pose.y).s
-        return self._tracker.deviation(state.track, route, pose)
 
     def _standing(
         self, pose: Estimate, deviation: Deviation, readings: Readings, inputs: ScanInputs
@@ -214,15 +198,18 @@ class VehicleCore:
 
     # ---- what are we told ---------------------------------------------------------------------
 
-    def _receive(self, state: VehicleState, vehicle: Standing, pose: Estimate, out: Outbox) -> bool:
-        """Messages, in the order in which they came. True if a reset is among them."""
+    def _receive(
+        self, state: VehicleState, deviation: Deviation, pose: Estimate, out: Outbox
+    ) -> tuple[bool, bool]:
+        """Messages, in the order in which they came. True if a reset is among them; true if the order
+        may have changed the vehicle's way."""
         reset = False
-        halt_s = vehicle.s + stopping_distance(self._config, pose.speed)
+        halt_s = self._guidance.halt_point(state, deviation.s, pose.speed)
 
         def distance_to(place: Place) -> float:
             if not pose.known:
                 return math.inf
-            point = self._routes[place.lane].at(place.at_m)
+            point = self._network.routes[place.lane].at(place.at_m)
             return math.hypot(point.x - pose.x, point.y - pose.y)
 
         changed = False
@@ -243,7 +230,7 @@ class VehicleCore:
             state.order.pending = None
         if changed:
             self._checkpoint(state, out)
-        return reset
+        return reset, changed
 
     def _progress(self, state: VehicleState, vehicle: Standing, out: Outbox) -> None:
         changed = instant.finish(state.instant, state.order, self._book, vehicle.still)
@@ -300,29 +287,6 @@ class VehicleCore:
         severity: Literal["alarm", "warning"] = "alarm" if drive.tripped else "warning"
         out.incident(severity, self._config.serial, first.code, first.text, first.remedy)
 
-    # ---- move ---------------------------------------------------------------------------------
-
-    def _profile(
-        self, state: VehicleState, pose: Estimate, s: float, end_s: float | None, dt: float
-    ) -> SpeedCommand:
-        """Towards end_s; to a stop on the brake without one."""
-        if end_s is None or not pose.known:
-            return self._speed.hold(state.speed, pose.speed)
-        limits = self._limits[self._lane(state)]
-        cap = self._book.speed_cap(state.order, s, self._config.decel_max_mps2)
-        return self._speed.step(state.speed, limits, s, end_s=end_s, cap=cap, speed=pose.speed, dt=dt)
-
-    def _steer(
-        self, state: VehicleState, pose: Estimate, readings: Readings, end_s: float | None, dt: float
-    ) -> float:
-        if not pose.known:
-            return state.track.command
-        route = self._routes[self._lane(state)]
-        extra = excite.step(
-            state.excitation, route, pose, near_s=state.track.s, end_s=end_s, vehicle=self._config, dt=dt
-        )
-        return self._tracker.step(state.track, route, pose, readings.steer, dt, extra=extra)
-
     # ---- tell ---------------------------------------------------------------------------------
 
     def _report(self, state: VehicleState, now: Situation, out: Outbox) -> None:
@@ -350,3 +314,10 @@ class VehicleCore:
                     detail=report.detail(state, now),
                 )
             )
+
+
+def _ahead(state: VehicleState, s: float, end_s: float | None) -> float:
+    """m of travel left to the end of authority."""
+    if end_s is None:
+        return 0.0
+    return max(0.0, s - end_s if state.reverse else end_s - s)

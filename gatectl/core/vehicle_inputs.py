@@ -36,6 +36,7 @@ MCU_TAGS = (
     "battery",
 )
 MCU_COMMANDS = ("enable", "steer", "accel", "brake", "reset_count")
+REVERSE_TAG, REVERSE_COMMAND = "reversing", "reverse"  # of a vehicle that may drive backwards
 UNKNOWN_AGE_S = 5.0  # a receiver that does not tell the age of its corrections
 UNKNOWN_EPOCH_AGE_S = 0.1
 STILL_MPS = 0.05  # the controller's own word for standstill decides; this only contradicts it
@@ -44,7 +45,8 @@ FIXED, FLOAT = 4.0, 5.0
 
 class Readings(Struct, frozen=True):
     """One scan's judged inputs. steer rad or None; braked, armed, loaded, estop, battery: None or False
-    when not known, whichever is the safe side."""
+    when not known, whichever is the safe side. reversing: the direction that is engaged, None while not
+    known; False where driving backwards is not configured."""
 
     motion: Motion
     fix: GnssFix | None
@@ -54,12 +56,20 @@ class Readings(Struct, frozen=True):
     loaded: bool | None
     estop: bool
     battery: float
+    reversing: bool | None = False
+
+
+def mcu_commands(vehicle: VehicleConfig) -> tuple[str, ...]:
+    """The commands that the core gives this vehicle's controller, in the order of their values."""
+    return (*MCU_COMMANDS, REVERSE_COMMAND) if vehicle.reverse_speed_max_mps > 0.0 else MCU_COMMANDS
 
 
 def require_tags(node: Node, layout: Layout, vehicle: VehicleConfig) -> None:
     """Raises ConfigError if a configured device does not offer what the core reads or commands."""
     wanted = [(vehicle.gnss, t) for t in GNSS_TAGS]
-    wanted += [(vehicle.mcu, t) for t in (*MCU_TAGS, *MCU_COMMANDS)]
+    wanted += [(vehicle.mcu, t) for t in (*MCU_TAGS, *mcu_commands(vehicle))]
+    if vehicle.reverse_speed_max_mps > 0.0:
+        wanted.append((vehicle.mcu, REVERSE_TAG))
     findings = [
         Finding(
             node.file,
@@ -81,6 +91,8 @@ class InputReader:
         self._gnss = [layout.index[f"{vehicle.gnss}.{t}"] for t in GNSS_TAGS]
         self._extra = [layout.index.get(f"{vehicle.gnss}.{t}") for t in GNSS_EXTRA_TAGS]
         self._mcu = [layout.index[f"{vehicle.mcu}.{t}"] for t in MCU_TAGS]
+        may = vehicle.reverse_speed_max_mps > 0.0
+        self._reversing = layout.index[f"{vehicle.mcu}.{REVERSE_TAG}"] if may else None
         self._stale = layout.stale_after_ns
         self._frame = frame
         self._height = height_m
@@ -119,6 +131,7 @@ class InputReader:
             standing,
             None if load is None else load != 0.0,
         )
+        engaged = 0.0 if self._reversing is None else good(self._reversing)
         # One epoch is one stamp: everything is looked at only when a new one came.
         epoch = good(self._gnss[8])
         fix = None
@@ -135,6 +148,7 @@ class InputReader:
             motion.loaded,
             estop != 0.0,
             0.0 if battery is None else battery,
+            None if engaged is None else engaged != 0.0,
         )
 
     def _fix(self, tags: list[float | None], extra: list[float | None], stamp: int) -> GnssFix | None:

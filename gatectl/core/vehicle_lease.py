@@ -49,6 +49,16 @@ def alive(state: LeaseState, now_utc_ns: int, utc_ok: bool) -> bool:
     return utc_ok and now_utc_ns < state.expires_utc_ns
 
 
+def reach_back(state: LeaseState, blocks: Stretches, s: float) -> float:
+    """The same towards the beginning of the lane: metres along it down to which every block is held."""
+    until = s
+    for begin, end, block in reversed(blocks.between(0.0, s)):
+        if end < until - 0.02 or block not in state.blocks:
+            break
+        until = min(until, begin)
+    return 0.0 if until <= 0.02 else until
+
+
 def reach(state: LeaseState, blocks: Stretches, s: float, lane_end: float) -> float:
     """Metres along the lane up to which every block from s on is held; s if its own is not.
 

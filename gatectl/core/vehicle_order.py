@@ -6,12 +6,13 @@ An order that cannot be carried out is refused with an error in the state and ch
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
+from gatectl.core.motion.joint import Joint
+from gatectl.core.vehicle_order_rules import Place, Ways, backwards, problem
 from gatectl.model import vda5050
 from gatectl.model.site import Limits, Site
 
@@ -37,8 +38,8 @@ class ActionProgress(Struct):
 
 
 class OrderState(Struct):
-    """nodes, edges: not yet reached, base first. last_base: the node where an update must join.
-    pending: an order that came before the position was known."""
+    """lane: the vehicle is on. nodes, edges: not yet reached, base first. last_base: the node where an update
+    must join. pending: an order that came before the position was known."""
 
     order: vda5050.Order | None = None
     lane: str = ""
@@ -54,16 +55,9 @@ class OrderState(Struct):
     errors: list[vda5050.Error] = []
 
 
-class Place(NamedTuple):
-    """Where a node is: m along a lane."""
-
-    lane: str
-    at_m: float
-
-
 class Standing(NamedTuple):
-    """What the order book needs to know of the vehicle. s, lateral m; still: braked, not moving;
-    trusted: the position may be acted on; loaded: None while not known."""
+    """What the order book needs to know of the vehicle. s m as places of the lane it is on; lateral m;
+    still: braked, not moving; trusted: the position may be acted on; loaded: None while not known."""
 
     s: float
     lateral: float
@@ -74,10 +68,15 @@ class Standing(NamedTuple):
 
 
 class OrderBook:
-    """Orders of one vehicle on one site. Constant."""
+    """Orders of one vehicle on one site. Constant. joints: by (lane, lane); reverse: it may drive
+    backwards."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(
+        self, site: Site, joints: Mapping[tuple[str, str], Joint] | None = None, reverse: bool = False
+    ) -> None:
         self.places = {n.id: Place(n.lane, n.at_m) for n in site.config.node}
+        self._joints = joints or {}
+        self._ways = Ways(self.places, self._joints, reverse)
         self._limits: Limits = site.config.limits
 
     # ---- receiving ----------------------------------------------------------------------------
@@ -89,16 +88,16 @@ class OrderBook:
         if held is not None and order.order_id == held.order_id:
             if _body(order) == _body(held):
                 return False  # a resend
-            problem = self._problem(order) or self._update_problem(state, held, order)
-            if problem:
-                return self.refuse(state, "orderUpdateError", problem, order)
+            why = problem(order, self._ways) or self._update_problem(state, held, order)
+            if why:
+                return self.refuse(state, "orderUpdateError", why, order)
             self._extend(state, order)
         else:
-            problem = self._problem(order)
-            if not problem and not self.idle(state):
-                problem = "the vehicle still has an order; cancel it or wait until it is done"
-            if problem:
-                return self.refuse(state, "orderError", problem, order)
+            why = problem(order, self._ways)
+            if not why and not self.idle(state):
+                why = "the vehicle still has an order; cancel it or wait until it is done"
+            if why:
+                return self.refuse(state, "orderError", why, order)
             distance = distance_to(self.places[order.nodes[0].node_id])
             if distance == float("inf"):
                 state.pending = order
@@ -130,34 +129,6 @@ class OrderBook:
     def _deviation(self, node: vda5050.Node) -> float:
         given = node.node_position.allowed_deviation_x_y if node.node_position else None
         return max(given or 0.0, self._limits.node_reached_m)
-
-    def _problem(self, order: vda5050.Order) -> str:
-        nodes, edges = order.nodes, order.edges
-        if not nodes or not nodes[0].released:
-            return "it has no released node"
-        if len(edges) != len(nodes) - 1:
-            return "it must have one edge fewer than nodes"
-        first = nodes[0].sequence_id
-        if first % 2 or [n.sequence_id for n in nodes] != list(range(first, first + 2 * len(nodes), 2)):
-            return "node sequence ids are not even and continuous"
-        if [e.sequence_id for e in edges] != list(range(first + 1, first + 2 * len(edges), 2)):
-            return "edge sequence ids are not odd and continuous"
-        released = [x.released for pair in zip(nodes[1:], edges, strict=True) for x in reversed(pair)]
-        if any(b and not a for a, b in pairwise(released)):
-            return "a released part follows one that is not"
-        unknown = [n.node_id for n in nodes if n.node_id not in self.places]
-        if unknown:
-            return f"the site has no node {', '.join(unknown)}"
-        places = [self.places[n.node_id] for n in nodes]
-        if len({p.lane for p in places}) > 1 or any(b.at_m <= a.at_m for a, b in pairwise(places)):
-            return "its nodes do not lie on one lane in driving direction"
-        actions = (*(a for n in nodes for a in n.actions), *(a for e in edges for a in e.actions))
-        for action in actions:
-            if action.action_type not in ("pick", "drop"):
-                return f"this vehicle cannot {action.action_type}"
-        if any(e.actions for e in edges):
-            return "this vehicle does pick and drop at nodes only"
-        return ""
 
     def _update_problem(self, state: OrderState, held: vda5050.Order, order: vda5050.Order) -> str:
         if order.order_update_id == held.order_update_id:
@@ -202,26 +173,70 @@ class OrderBook:
         )
 
     def end_of_authority(self, state: OrderState) -> float | None:
-        """m along the lane where the base, or the next place to act at, ends; None = nowhere to go."""
+        """m along the way where the base, or the next place to act or to turn round at, ends; None = nowhere
+        to go."""
         if self.blocking(state) is not None:
             return None
         end = None
-        for node in state.nodes:
+        for node, at in self._ahead(state):
             if not node.released:
                 break
-            end = self.places[node.node_id].at_m
-            if any(a.action.blocking_type != "NONE" for a in self._open_at(state, node)):
+            end = at
+            if self._stands_at(state, node):
                 break
         return end
 
-    def speed_cap(self, state: OrderState, s: float, decel: float) -> float:
-        """m/s that the edges' own limits allow now, with room to slow down for a slower one ahead."""
-        cap = float("inf")
-        for edge in state.edges:
-            if edge.max_speed is not None and edge.released:
-                ahead = max(0.0, self.places[edge.start_node_id].at_m - s)
-                cap = min(cap, (edge.max_speed**2 + 2 * decel * ahead) ** 0.5)
-        return cap
+    def _stands_at(self, state: OrderState, node: vda5050.Node) -> bool:
+        """The vehicle has to stand there: something is to be done, or it goes on in the other direction."""
+        if any(a.action.blocking_type != "NONE" for a in self._open_at(state, node)):
+            return True
+        beside = [backwards(e) for e in state.edges if abs(e.sequence_id - node.sequence_id) == 1]
+        return len(beside) == 2 and beside[0] != beside[1]
+
+    def backwards(self, state: OrderState) -> bool | None:
+        """Whether what comes next is driven backwards; None if nothing does."""
+        return backwards(state.edges[0]) if state.edges else None
+
+    def _ahead(self, state: OrderState) -> list[tuple[vda5050.Node, float]]:
+        """The nodes still to come and where they are, as places of the lane that the vehicle is on."""
+        lane, shift = state.lane, 0.0
+        out: list[tuple[vda5050.Node, float]] = []
+        for node in state.nodes:
+            place = self.places[node.node_id]
+            if place.lane != lane:
+                joint = self._joints.get((lane, place.lane))
+                if joint is None:
+                    break
+                lane, shift = place.lane, shift + joint.shift
+            out.append((node, place.at_m + shift))
+        return out
+
+    def onward(self, state: OrderState) -> tuple[str, ...]:
+        """The lanes that follow the one the vehicle is on."""
+        lanes = [state.lane]
+        for node in state.nodes:
+            lane = self.places[node.node_id].lane
+            if lane != lanes[-1]:
+                lanes.append(lane)
+        return tuple(lanes[1:])
+
+    def place_of(self, state: OrderState, node_id: str) -> float | None:
+        """m of a node that was reached, as a place of the lane that the vehicle is on."""
+        place = self.places.get(node_id)
+        if place is None or place.lane == state.lane:
+            return place.at_m if place else None
+        back = self._joints.get((place.lane, state.lane))
+        on = self._joints.get((state.lane, place.lane))
+        return place.at_m - back.shift if back else place.at_m + on.shift if on else None
+
+    def speed_limits(self, state: OrderState) -> list[tuple[float | None, float]]:
+        """From where on (m along the way; None = here) which limit (m/s) of an edge holds."""
+        at = {n.sequence_id: m for n, m in self._ahead(state)}
+        return [
+            (at.get(e.sequence_id - 1), e.max_speed)
+            for e in state.edges
+            if e.max_speed is not None and e.released
+        ]
 
     def _open_at(self, state: OrderState, node: vda5050.Node) -> list[ActionProgress]:
         return [a for a in state.actions if a.sequence_id == node.sequence_id and a.open]
@@ -241,16 +256,17 @@ class OrderBook:
         return changed
 
     def _reached(self, state: OrderState, vehicle: Standing) -> bool:
-        if not vehicle.trusted:
+        ahead = self._ahead(state)
+        if not vehicle.trusted or not ahead:
             return False
-        node = state.nodes[0]
-        away = self.places[node.node_id].at_m - vehicle.s
+        node, at = ahead[0]
+        away = vehicle.s - at if self.backwards(state) else at - vehicle.s
         acts = bool(self._open_at(state, node))
         if vehicle.still and abs(away) <= self._limits.node_reached_m:
             # Where a load is handled a vehicle that was stopped short still has to draw up.
             return not acts or away <= DRAWN_UP_M
         last = len(state.nodes) == 1 or not state.nodes[1].released
-        return away <= 0.0 and not last and not acts
+        return away <= 0.0 and not last and not acts and not self._stands_at(state, node)
 
     def _act(self, state: OrderState, item: ActionProgress, vehicle: Standing) -> bool:
         wanted = item.action.action_type == "pick"
@@ -278,12 +294,12 @@ class OrderBook:
 
     def aligned(self, state: OrderState, vehicle: Standing) -> bool:
         """Standing, braked and within the site's tolerance at the last node reached."""
-        place = self.places.get(state.last_node_id)
+        at = self.place_of(state, state.last_node_id)
         return (
-            place is not None
+            at is not None
             and vehicle.still
             and vehicle.trusted
-            and abs(vehicle.s - place.at_m) <= self._limits.align_along_m
+            and abs(vehicle.s - at) <= self._limits.align_along_m
             and abs(vehicle.lateral) <= self._limits.align_across_m
         )
 

@@ -12,6 +12,8 @@ from gatectl.core.vehicle_state import VehicleState
 from gatectl.model import vda5050
 from gatectl.model.messages import Explanation, Reason
 
+NEW_BASE_M = 15.0  # so near the end of the base more of it is asked for
+
 
 class Situation(Struct, frozen=True):
     """What one scan found out. end_s: m along the lane where authority ends, None = none; base_s: where
@@ -32,8 +34,8 @@ def vda_state(state: VehicleState, book: OrderBook, now: Situation, map_id: str)
     """The state topic, without its header."""
     order, pose = state.order, now.pose
     held = order.order
-    last = book.places.get(order.last_node_id)
-    since = now.vehicle.s - last.at_m if last is not None and pose.known else 0.0
+    last = book.place_of(order, order.last_node_id)
+    since = abs(now.vehicle.s - last) if last is not None and pose.known else 0.0
     return vda5050.State(
         order_id=held.order_id if held else "",
         order_update_id=held.order_update_id if held else 0,
@@ -65,8 +67,10 @@ def vda_state(state: VehicleState, book: OrderBook, now: Situation, map_id: str)
         safety_state=vda5050.SafetyState(
             e_stop="MANUAL" if now.readings.estop else "NONE", field_violation=False
         ),
-        new_base_request=now.base_s is not None and now.vehicle.s > now.base_s - 15.0 and bool(order.nodes),
-        distance_since_last_node=max(0.0, since),
+        new_base_request=now.base_s is not None
+        and abs(now.base_s - now.vehicle.s) < NEW_BASE_M
+        and bool(order.nodes),
+        distance_since_last_node=since,
         agv_position=vda5050.AgvPosition(
             x=pose.x,
             y=pose.y,
@@ -118,7 +122,7 @@ def _drive(state: VehicleState, book: OrderBook, now: Situation) -> Explanation:
             subject="drive", state="idle", summary="no order", reasons=_only(waits, "no_order")
         )
     elif blocked:
-        name = "stopped" if state.running or now.pose.speed > 0.05 else "waiting"
+        name = "stopped" if state.running or abs(now.pose.speed) > 0.05 else "waiting"
     elif waits and not now.moving:
         name = "waiting"
     else:
@@ -182,7 +186,7 @@ def _waits(state: VehicleState, book: OrderBook, now: Situation) -> tuple[Reason
         state.instant.halt_s is None
         and now.base_s is not None
         and now.end_s is not None
-        and now.end_s < now.base_s - 0.02
+        and abs(now.base_s - now.end_s) > 0.02
     ):
         out.append(
             Reason(

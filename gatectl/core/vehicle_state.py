@@ -41,9 +41,10 @@ class VehicleState(Struct, kw_only=True):
     boot_no: of this start; counter: of message ids. started_utc_ns: of the first scan: commands
     from before it are not obeyed. resets: since this start; what the controller is sent is
     boot_no * RESETS_PER_BOOT + resets, and 0 before the first. seen: ids of the last commands.
-    epoch_utc: of the last GNSS epoch taken. wheel: last measured m/s. lane: the route that the
-    place `track.s` belongs to, "" = not looked up yet. running: `drive` was
-    carried out last scan; tripped: it was tripped (as it is at every start).
+    epoch_utc: of the last GNSS epoch taken. wheel: last measured m/s. way: the route that the place
+    `track.s` belongs to (see `vehicle_network`); placed: it was looked up there. reverse: the direction
+    of travel, changed only at standstill. running: `drive` was carried out last scan; tripped: it was
+    tripped (as it is at every start).
     """
 
     boot_no: int
@@ -56,7 +57,9 @@ class VehicleState(Struct, kw_only=True):
     tripped: bool = True
     epoch_utc: float = 0.0
     wheel: float = 0.0
-    lane: str = ""
+    way: str = ""
+    placed: bool = False
+    reverse: bool = False
     localiser: LocaliserState
     track: TrackState
     speed: SpeedState

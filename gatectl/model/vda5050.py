@@ -63,7 +63,8 @@ class Node(Vda, frozen=True, kw_only=True, rename="camel"):
 
 
 class Edge(Vda, frozen=True, kw_only=True, rename="camel"):
-    """sequence_id is odd. max_speed: m/s."""
+    """sequence_id is odd. max_speed: m/s. orientation: rad, of the vehicle on the edge; TANGENTIAL: against
+    the path (pi = backwards), GLOBAL: against the map."""
 
     edge_id: str
     sequence_id: int
@@ -72,6 +73,8 @@ class Edge(Vda, frozen=True, kw_only=True, rename="camel"):
     end_node_id: str
     actions: tuple[Action, ...] = ()
     max_speed: float | None = None
+    orientation: float | None = None
+    orientation_type: Literal["GLOBAL", "TANGENTIAL"] = "TANGENTIAL"
     length: float | None = None
 
 

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 from vehicle_loop import VehicleLoop
 
-from gatectl.core.vehicle_order import OrderBook, OrderState, Place, Standing
+from gatectl.core.vehicle_order import OrderBook, OrderState, Standing
+from gatectl.core.vehicle_order_rules import Place
 from gatectl.model import vda5050
 
 NODES = ["e_cn_crane", "e_cn_check", "e_line", "e_vn_entry"]
@@ -207,8 +208,7 @@ def test_edges_limit_the_speed_ahead_in_time(book: OrderBook) -> None:
     slow = msgspec.structs.replace(made.edges[1], max_speed=2.0)
     state = OrderState()
     book.receive(state, msgspec.structs.replace(made, edges=(made.edges[0], slow, made.edges[2])), near)
-    assert book.speed_cap(state, 62.0, 0.5) == pytest.approx(2.0)
-    assert book.speed_cap(state, 50.0, 0.5) == pytest.approx(4.0)
+    assert book.speed_limits(state) == [(62.0, 2.0)]
 
 
 def test_round_trip_of_the_state(book: OrderBook) -> None:
