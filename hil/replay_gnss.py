@@ -62,7 +62,7 @@ class Result(NamedTuple):
                 f"the antenna is {_side(forward, 'before', 'behind')} and {_side(left, 'left', 'right')} "
                 "of the truth's point (estimated, constant)",
                 "the recording has no wheels and no gyro: the localiser dead-reckons on the receiver's 1 Hz",
-                "  speed and course, which miss what happens between epochs, and trusts them like wheels; it",
+                "  speed and course, which miss what happens between epochs, and counts them as a guess; it",
                 f"  refused {self.refused} epochs and began anew after {self.restarts} gaps in the recording",
                 f"{self.without_truth} usable epochs have no truth at their second and are not compared",
                 f"sentences: {_counts(self.received)}; not used: {_counts(self.rejected) or 'none'}",

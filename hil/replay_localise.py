@@ -1,9 +1,10 @@
 """Runs the real localiser on a recorded drive that has GNSS only.
 
 A vehicle has wheels and a gyro; the recording has not. The receiver's own speed and course, straight
-lines between its epochs, stand in for them: much coarser (1 Hz), so the localiser's result is worse
-here than on a vehicle, and heading is the course of the antenna while it moves. It is the localiser
-that is exercised (late epochs, gates, floors, protection level), not its accuracy on a vehicle.
+lines between its epochs, stand in for them: much coarser (1 Hz), and said to be so (`Motion.walk`). So
+the localiser has little to average with and follows the fixed epochs; it bridges float ones. Heading is
+the course of the antenna while it moves. It is the localiser that is exercised (late epochs, gates,
+floors, protection level), not its accuracy on a vehicle.
 Where the recording has no epochs for seconds, dead reckoning has nothing to live on: it starts anew.
 """
 
@@ -24,6 +25,8 @@ COURSE_FROM_MPS = 0.5
 STAND_MPS = 0.1
 GAP_NS = 2_500_000_000
 REACH_M = 3.0
+VELOCITY_SIGMA_MPS = 0.05  # of the receiver's speed and course
+WALK = 0.2  # m/s^0.5: what straight lines between epochs of 1 Hz miss of a car's motion
 
 
 class Epoch(NamedTuple):
@@ -107,9 +110,10 @@ def _advance(localiser: Localiser, state: LocaliserState, before: Epoch | None, 
         now.fix == 4,
         now.yaw if now.speed > COURSE_FROM_MPS or not state.known else None,
         now.correction_age,
+        VELOCITY_SIGMA_MPS / max(now.speed, COURSE_FROM_MPS),
     )
     if before is None:
-        motion = Motion(now.mono_ns, now.speed, 0.0, False, now.speed < STAND_MPS, None)
+        motion = Motion(now.mono_ns, now.speed, 0.0, False, now.speed < STAND_MPS, None, WALK)
         return localiser.step(state, now.mono_ns, motion, fix)
     span_ns = now.mono_ns - before.mono_ns
     turn = 0.0
@@ -118,7 +122,7 @@ def _advance(localiser: Localiser, state: LocaliserState, before: Epoch | None, 
     standing = max(now.speed, before.speed) < STAND_MPS
     for step in range(1, STEPS + 1):
         stamp = before.mono_ns + span_ns * step // STEPS
-        speed = before.speed + (now.speed - before.speed) * (step - 0.5) / STEPS
-        motion = Motion(stamp, speed, turn, False, standing, None)
+        speed = before.speed + (now.speed - before.speed) * step / STEPS
+        motion = Motion(stamp, speed, turn, False, standing, None, WALK)
         estimate = localiser.step(state, stamp, motion, fix if step == STEPS else None)
     return estimate

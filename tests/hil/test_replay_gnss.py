@@ -25,7 +25,11 @@ def test_the_whole_drive_is_as_good_as_the_receiver_was(tmp_path):
     assert result.after.p95_m < result.float_after.p95_m < 0.6
     assert result.arm_m == pytest.approx((-0.47, -0.11), abs=0.03)
     assert result.localised_fixed.count > 800
-    assert result.localised_fixed.half_m < 0.10
+    assert result.localised_fixed.half_m < 0.05
+    assert result.localised_fixed.p95_m < 0.12
+    assert result.localised_fixed.max_m < 0.25
+    assert result.localised_all.p95_m < result.float_after.p95_m
+    assert result.outside <= 5
     assert result.trusted.max_m < 0.5
     assert result.received["GGA"] == 1653
     assert result.rejected == {"checksum": 13}

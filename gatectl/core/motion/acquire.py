@@ -32,13 +32,15 @@ class AcquireState(Struct):
 
 class RefusedState(Struct):
     """refused: epochs refused in a row that agree with each other; offset: by how much (m, site frame).
-    turned, turned_rad: the same for headings, rad. total: epochs ever refused."""
+    turned, turned_rad: the same for headings, rad. total: epochs ever refused. marked_m: how far the last
+    transponder crossed contradicts, 0 = it does not."""
 
     refused: int = 0
     total: int = 0
     offset: tuple[float, float] = (0.0, 0.0)
     turned: int = 0
     turned_rad: float = 0.0
+    marked_m: float = 0.0
 
 
 def acquire(state: AcquireState, wheel: float, fix: GnssFix) -> tuple[float, float, float] | None:

@@ -22,6 +22,7 @@ DIAGONAL = [_AT[i, i] for i in range(SIZE)]
 YAW_WALK = math.radians(0.012) ** 2  # rad2/s: gyro white noise of 0.05 deg/s at 50 Hz, with a margin
 GYRO_SCALE = 0.003  # of the yaw rate, constant over about a second
 STEER_WALK = math.radians(0.6) ** 2  # the same when the steering angle stands in for the gyro
+STEER_SCALE = 0.05  # and the share of its yaw rate that tyres and linkage take
 BIAS_WALK = math.radians(0.002) ** 2
 SCALE_WALK = 1e-4**2
 SLIP_WALK = 2e-4**2
@@ -69,9 +70,13 @@ def move(x: list[float], wheel: float, rate: float, lateral: float, dt: float) -
 
 
 def predict(
-    x: list[float], p: list[float], dt: float, *, wheel: float, gyro: float, gyro_ok: bool, lateral: float
-) -> tuple[list[float], list[float]]:
-    """One step: gyro rad/s as measured, or (gyro_ok False) the yaw rate that the steering implies."""
+    x: list[float], p: list[float], dt: float, *, wheel: float, gyro: float, gyro_ok: bool, lateral: float,
+    walk: float = 0.0,
+) -> tuple[list[float], list[float]]:  # fmt: skip
+    """One step: gyro rad/s as measured, or (gyro_ok False) the yaw rate that the steering implies.
+
+    lateral m/s2: see `settle`. walk m/s^0.5: of the place, where the wheel speed is a guess.
+    """
     bias, scale, slip = x[BIAS], x[SCALE], x[SLIP]
     rate = gyro - bias if gyro_ok else gyro
     v = wheel * scale
@@ -109,9 +114,10 @@ def predict(
     mtb = tbias + tb * bbias
     distance = abs(vdt)
     along, across = (ALONG_NOISE * distance) ** 2, (ACROSS_NOISE * distance) ** 2
-    still = CREEP_WALK * dt
+    still = (CREEP_WALK + walk * walk) * dt
     rolling = dt if distance > 0.0 else 0.0
-    turning = GYRO_SCALE * rate
+    turning = (GYRO_SCALE if gyro_ok else STEER_SCALE) * rate
+    walk_yaw = (YAW_WALK if gyro_ok else STEER_WALK) + turning * turning
     return [
         x[X] + vdt * c, x[Y] + vdt * s, x[YAW] + rate * dt, bias, scale, slip, x[CRAB],
     ], [
@@ -120,7 +126,7 @@ def predict(
         mxt + tb * mxb, mxb, mxs, mxk, mxc,
         myy + bt * (myt + myc) + bb * myb + bs * mys + bk * myk + along * s * s + across * c * c + still,
         myt + tb * myb, myb, mys, myk, myc,
-        tt + tb * (tbias + mtb) + ((YAW_WALK + turning * turning) if gyro_ok else STEER_WALK) * rolling,
+        tt + tb * (tbias + mtb) + walk_yaw * rolling,
         mtb, ts + tb * bscale, tk + tb * bslip, tc + tb * bcrab,
         bbias + BIAS_WALK * dt, bscale, bslip, bcrab,
         ss + SCALE_WALK * rolling, sk, sc,

@@ -192,6 +192,12 @@ def take_marker(
     return x, p, True
 
 
+def missed(x: list[float], marker: MarkerFix, reader: Lever) -> float:
+    """How far (m) the transponder lies from where this state expects it."""
+    dx, dy = Lever(reader.forward, reader.left + marker.lateral).at(x[ekf.YAW])
+    return math.hypot(marker.x - x[ekf.X] - dx, marker.y - x[ekf.Y] - dy)
+
+
 def _variances(fix: GnssFix, spacing_s: float) -> tuple[float, float, float]:
     """Of the position, m2 per axis with floors, and by how much correlation makes it count less."""
     if reliable(fix):

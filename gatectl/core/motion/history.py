@@ -15,7 +15,8 @@ STAND_BIAS_VARIANCE = (1.7e-3) ** 2
 
 class Motion(Struct, frozen=True):
     """Odometry as sampled at stamp_mono_ns: wheel m/s (negative backwards); gyro rad/s (gyro_ok) or the
-    steering's yaw rate; standing: the wheels are known not to turn; loaded: None while not known."""
+    steering's yaw rate; standing: the wheels are known not to turn; loaded: None while not known. walk
+    m/s^0.5: how fast the place gets lost because the wheel speed is a guess, 0 = it is measured."""
 
     stamp_mono_ns: int
     wheel: float
@@ -23,6 +24,7 @@ class Motion(Struct, frozen=True):
     gyro_ok: bool
     standing: bool
     loaded: bool | None
+    walk: float = 0.0
 
 
 class Step(Struct):
@@ -111,7 +113,7 @@ class History:
         ok = motion.gyro_ok
         gyro = 0.5 * (start.gyro + motion.gyro) if start.gyro_ok == ok else motion.gyro
         lateral = ekf.settle(before.lateral, x, wheel, gyro - x[ekf.BIAS] if ok else gyro, dt, self._reach)
-        x, p = ekf.predict(x, p, dt, wheel=wheel, gyro=gyro, gyro_ok=ok, lateral=lateral)
+        x, p = ekf.predict(x, p, dt, wheel=wheel, gyro=gyro, gyro_ok=ok, lateral=lateral, walk=motion.walk)
         return x, p, lateral
 
 
@@ -129,10 +131,10 @@ def _stamp(step: Step) -> int:
 def _between(before: Motion, after: Motion | None, stamp: int) -> Motion:
     """The odometry at `stamp`: between two samples, or as the last one was."""
     if after is None or after.stamp_mono_ns == before.stamp_mono_ns:
-        return Motion(stamp, before.wheel, before.gyro, before.gyro_ok, before.standing, None)
+        return Motion(stamp, before.wheel, before.gyro, before.gyro_ok, before.standing, None, before.walk)
     share = (stamp - before.stamp_mono_ns) / (after.stamp_mono_ns - before.stamp_mono_ns)
     wheel = before.wheel + share * (after.wheel - before.wheel)
     gyro = after.gyro
     if before.gyro_ok == after.gyro_ok:
         gyro = before.gyro + share * (after.gyro - before.gyro)
-    return Motion(stamp, wheel, gyro, after.gyro_ok, after.standing, None)
+    return Motion(stamp, wheel, gyro, after.gyro_ok, after.standing, None, after.walk)

@@ -16,9 +16,9 @@ from msgspec import Struct, field
 
 from gatectl.core.motion import filter as ekf
 from gatectl.core.motion.acquire import AcquireState, RefusedState, acquire, refuse, turned_away
-from gatectl.core.motion.fixes import GnssFix, Lever, MarkerFix, reliable
+from gatectl.core.motion.fixes import GnssFix, Lever, MarkerFix, missed, reliable
 from gatectl.core.motion.history import History, Motion, Step, yaw_rate
-from gatectl.core.motion.integrity import UNKNOWN_M, protection_level
+from gatectl.core.motion.integrity import REFUSED_FROM, UNKNOWN_M, protection_level
 from gatectl.model.node import AntennaConfig
 
 WAIT_NS = 400_000_000  # an epoch newer than the odometry waits for it, at most so long
@@ -84,7 +84,8 @@ class Localiser:
         self._slip = slip_coeff
         self._wheelbase = wheelbase_m
         self._reach = INERTIA * wheelbase_m if steering == "front" else 0.0
-        self._history = History(self._antenna, Lever(*reader), self._reach)
+        self._reader = Lever(*reader)
+        self._history = History(self._antenna, self._reader, self._reach)
 
     def step(
         self,
@@ -106,11 +107,14 @@ class Localiser:
             if fix is not None:
                 state.waiting.append(fix)
             if state.marker is not None and self._due(state, state.marker.stamp_mono_ns, now_mono_ns):
-                self._history.insert(state.steps, None, 0.0, state.marker)
-                state.marker = None
+                self._cross(state, state.marker)
             if state.waiting:
                 jump = self._take_waiting(state, now_mono_ns)
         return self._estimate(state, now_mono_ns, motion, jump)
+
+    def confirm(self, state: LocaliserState) -> None:
+        """Somebody has looked where the vehicle stands: a transponder that contradicts no longer counts."""
+        state.refused.marked_m = 0.0
 
     # ---- forward ------------------------------------------------------------------------------
 
@@ -132,6 +136,14 @@ class Localiser:
 
     def _due(self, state: LocaliserState, stamp: int, now: int) -> bool:
         return stamp <= state.steps[-1].motion.stamp_mono_ns or now - stamp >= WAIT_NS
+
+    def _cross(self, state: LocaliserState, marker: MarkerFix) -> None:
+        """Take a transponder's place, or note by how much it contradicts: it is surveyed, GNSS is not."""
+        state.marker = None
+        at, _, taken = self._history.insert(state.steps, None, 0.0, marker)
+        if at >= 0:
+            place = state.steps[at].x
+            state.refused.marked_m = 0.0 if taken else missed(place, marker, self._reader)
 
     def _take_waiting(self, state: LocaliserState, now: int) -> float:
         """The epochs that the odometry has reached. Returns the jump of a re-acquisition or 0."""
@@ -208,8 +220,8 @@ class Localiser:
             silent_s=max(0.0, (now - state.fix_mono_ns) * 1e-9),
             travelled_m=state.travelled_m,
             correction_age_s=state.correction_age,
-            refused=refused.refused,
-            refused_m=math.hypot(*refused.offset),
+            refused=refused.refused if not refused.marked_m else max(refused.refused, REFUSED_FROM),
+            refused_m=max(math.hypot(*refused.offset) if refused.refused else 0.0, refused.marked_m),
             turned=refused.turned,
             turned_rad=refused.turned_rad,
             reach_m=self._wheelbase,
