@@ -219,3 +219,12 @@ def test_xor_is_that_of_pynmea2(text):
 def test_binary_checksums_are_those_of_pyubx2_and_pyrtcm(body):
     assert fletcher8(body) == calc_checksum(body)
     assert crc24q(body) == calc_crc24q(body)
+
+
+def test_what_a_whole_binary_message_carries_is_not_taken_out_of_it():
+    """Corrections or a block with a valid position inside: it is somebody else's."""
+    for outer in (rtcm(b"\x43\x50\x00" + GGA), sbf(4027, GGA + HEADING), rtcm(b"\x43\x50\x00" + PVT)):
+        found, framer = fed(outer + GGA)
+        assert found == [GGA.strip()]
+        assert framer.skipped.total() == 1
+        assert not framer.rejected
