@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
@@ -75,6 +76,7 @@ class NtripClient:
         self._position = position
         self._tell = tell
         self._chance = chance
+        self._tls: ssl.SSLContext | None = None
         self._backoff = Backoff(config.backoff_first_s, config.backoff_limit_s)
         self._version = 1 if config.version == 1 else 2
         self._recent: deque[tuple[float, int]] = deque()
@@ -111,9 +113,10 @@ class NtripClient:
 
     async def _session(self) -> NoReturn:
         password = read_password(self._config, self._base_dir)  # anew: it may have been changed
-        ca_file = Path(self._base_dir) / self._config.ca_file if self._config.ca_file else None
-        context = tls_context(ca_file) if self._config.tls else None
-        endpoint = Endpoint(host=self._config.host, port=self._config.port, tls=context)
+        if self._config.tls and self._tls is None:
+            ca_file = Path(self._base_dir) / self._config.ca_file if self._config.ca_file else None
+            self._tls = await tls_context(ca_file)
+        endpoint = Endpoint(host=self._config.host, port=self._config.port, tls=self._tls)
         mount = self._config.mountpoint
         if mount == NEAREST:
             mount = await self._nearest(endpoint, password)

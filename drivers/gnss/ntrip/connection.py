@@ -61,10 +61,13 @@ class Ask(Struct, frozen=True, kw_only=True):
     timeout_s: float
 
 
-def tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Verifies certificate and name, TLS 1.2 or newer. Raises DeviceError for a file without certificates."""
+async def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Verifies certificate and name, TLS 1.2 or newer. Raises DeviceError for a file without certificates.
+
+    In a thread: reading all the system's authorities takes tens of ms, in which no epoch would be stamped.
+    """
     try:
-        context = ssl.create_default_context(cafile=ca_file)
+        context = await asyncio.to_thread(ssl.create_default_context, cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
         raise DeviceError(
             f"{ca_file} holds no certificates: {error}", "give a PEM file of authorities in ntrip.ca_file"
@@ -100,7 +103,7 @@ class Connection:
             if connection.answer.kind is not Kind.REDIRECT:
                 return connection
             connection.close()
-            target, path = _redirected(endpoint, connection.answer.location)
+            target, path = await _redirected(endpoint, connection.answer.location)
             if (target.host, target.port) != (endpoint.host, endpoint.port):
                 credentials = ("", "")  # they are for the caster that is configured
             endpoint, ask = target, _with_path(ask, path)
@@ -233,7 +236,7 @@ async def read_table(connection: Connection, end: bytes, timeout_s: float) -> by
     return bytes(table)
 
 
-def _redirected(endpoint: Endpoint, location: str) -> tuple[Endpoint, str]:
+async def _redirected(endpoint: Endpoint, location: str) -> tuple[Endpoint, str]:
     """Where a redirect leads: an absolute URL or a path. TLS is never given up."""
     try:
         parts = urlsplit(location)
@@ -257,7 +260,7 @@ def _redirected(endpoint: Endpoint, location: str) -> tuple[Endpoint, str]:
             where=endpoint.where,
             settled=True,
         )
-    context = (endpoint.tls or tls_context(None)) if tls else None
+    context = (endpoint.tls or await tls_context(None)) if tls else None
     path = parts.path or "/"
     return Endpoint(host=host, port=port, tls=context), path + (f"?{parts.query}" if parts.query else "")
 
