@@ -20,7 +20,7 @@ UBX: Final = 3
 SKIPPED: Final = 4
 
 # Neither `$` nor `#` stands inside: each begins anew, so that a torn line takes no good one with it.
-PLAIN_SENTENCE = re.compile(rb'\$([ -"%-)+-~]{1,400})\*([0-9A-Fa-f]{2})')
+PLAIN_SENTENCE = re.compile(rb'[\r\n]*(\$([ -"%-)+-~]{1,400})\*([0-9A-Fa-f]{2}))')
 _SENTENCE_BODY = re.compile(rb'\$[ -"%-)+-~]{0,400}').match
 _DIGITS = re.compile(rb"[0-9A-Fa-f]{0,8}").match
 _LOG_BODY = re.compile(rb'#[A-Z][ -"%-)+-~]{0,4096}').match

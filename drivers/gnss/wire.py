@@ -21,7 +21,7 @@ from drivers.gnss.formats import LOG, PLAIN_SENTENCE, SKIPPED, TEXT, UBX, Verdic
 __all__ = ["LOG", "TEXT", "UBX", "Frame", "Framer"]
 
 _BEGINNING = re.compile(rb"[$#\xb5\xd3]").search
-_PLAIN = PLAIN_SENTENCE.match
+_PLAIN = PLAIN_SENTENCE.match  # the common case, judged fast
 
 
 class Frame(NamedTuple):
@@ -59,14 +59,18 @@ class Framer:
         found: list[Frame] = []
         settled = position = 0  # accounted for up to here; looked at up to here
         held = -1  # where an unfinished message may begin
-        while (beginning := _BEGINNING(buffer, position)) is not None:
+        while True:
+            if held < 0 and (plain := _PLAIN(buffer, position)) is not None:
+                sentence, body, digits = plain.groups()
+                if int(digits, 16) == xor8(body) and body[:4] != b"KSXT":  # which may go on behind two digits
+                    self._stray(buffer, settled, position)
+                    settled = position = plain.end()
+                    found.append(Frame(TEXT, sentence, body, self._stamp(plain.start(1))))
+                    continue
+            beginning = _BEGINNING(buffer, position)
+            if beginning is None:
+                break
             start = beginning.start()
-            plain = _PLAIN(buffer, start)
-            if held < 0 and plain is not None and _holds(plain[1], plain[2]):
-                self._stray(buffer, settled, start)
-                found.append(Frame(TEXT, plain[0], plain[1], self._stamp(start)))
-                settled = position = plain.end()
-                continue
             end, form, body, reason = _judge(buffer, start)
             if end < 0:
                 if held < 0:
@@ -123,11 +127,6 @@ class Framer:
             return
         first = self._stamp(start)
         self._marks = [(0, first), *((i - start, stamp) for i, stamp in self._marks if i > start)]
-
-
-def _holds(body: bytes, digits: bytes) -> bool:
-    """The common case, judged fast: a sentence that cannot go on behind its two digits, and is right."""
-    return int(digits, 16) == xor8(body) and body[:4] != b"KSXT"
 
 
 def _judge(buffer: bytes, start: int) -> Verdict:
