@@ -1,15 +1,20 @@
-"""The protection level: how far the true position may be from the estimate.
+"""The protection levels: how far the true position may be from the estimate, along and across.
 
-It is a bound with stated assumptions, not a certified one:
-- K_SIGMA times the filter's standard deviation along its worst axis, which never counts as less than
-  the correlated part of RTK error that no filter can see (FLOOR_M); at 5 sigma a two-dimensional
-  Gaussian leaves 4e-6;
-- what the same number of sigmas of heading does at the front axle;
+A bound for a configured risk (`limits.integrity_risk_per_h`) under stated assumptions (docs/integrity.md):
+- without a fault: K times the filter's standard deviation, which never counts as less than the correlated
+  part of RTK error that no filter can see (FLOOR_M), and what heading does at the far axle; K from half
+  of the risk, as a Gaussian tail over both axes and INDEPENDENT_PER_H independent positions an hour;
+- with a fault of the GNSS positions (`limits.gnss_fault_rate_per_h` of them) that the filter follows: the
+  separation from references without GNSS positions (`separation`) plus K of the other half of the risk
+  times their standard deviation, the largest of all that are young or still sharp. A separation beyond
+  ALARM_SIGMAS, or epochs that are refused, hold these references until they agree again; what stays is
+  only accepted standing, in the open, and goes on counting until somebody confirms the position;
 - the age of the corrections, whose error grows with it;
 - without GNSS nothing checks wheels and gyro, so a fault of theirs that the covariance does not know
   (a slipping wheel, a bias step) is allowed for by distance and by time;
 - position fixes and headings that go on disagreeing with the filter count in full: one of the two is
-  wrong.
+  wrong;
+- the receiver's own protection level where it gives one.
 With the demo's 0.5 m alert limit: 3 s without GNSS at 7 m/s stay inside, 60 s never do.
 """
 
@@ -17,41 +22,217 @@ from __future__ import annotations
 
 import math
 
+from msgspec import Struct, field
+from scipy.special import ndtri
+
 from gatectl.core.motion import filter as ekf
+from gatectl.core.motion import separation
+from gatectl.core.motion.fixes import GnssFix, Lever
+from gatectl.core.motion.history import Step
+from gatectl.core.motion.separation import Reference, SeparationState
 
 UNKNOWN_M = 1000.0
-K_SIGMA = 5.0
-FLOOR_M = 0.015
+INDEPENDENT_PER_H = 360.0  # errors of a fix live for some ten seconds and more
+FLOOR_M = 0.012
 AGE_FREE_S = 2.0
 AGE_MPS = 0.004
 SILENT_FREE_S = 0.3
 SILENT_PER_M = 0.004
 SILENT_MPS = 0.008
+RETURN_AFTER_S = 4.0  # an outage so long lets the receiver fix anew,
+RETURN_NS = 20_000_000_000  # and so long the new fix has to prove itself against dead reckoning
+YOUNG_NS = 6_000_000_000
+SHARP_M = 0.15  # a reference counts in full while K sigma of it is below this
+DOPPLER_SHARP_M = 0.20
+ALARM_SIGMAS = 4.5
+SUSPECT_SIGMAS = 2.5
+SUSPECT_M = 0.06
+CALM_NS = 2_000_000_000
+STAND_NS = 5_000_000_000
 TURNED_FROM = 10  # headings are noisier
 REFUSED_FROM = 3  # single outliers are what the gate is for
+RECEIVER_NS = 2_000_000_000
 
 
-def protection_level(
-    p: list[float],
-    *,
-    silent_s: float,
-    travelled_m: float,
-    correction_age_s: float,
-    refused: int,
-    refused_m: float,
-    turned: int,
-    turned_rad: float,
-    reach_m: float,
-) -> float:
-    """Metres. silent_s, travelled_m: since the last accepted fixed epoch; reach_m: lever of the heading."""
-    worst = ekf.major_sigma(p[ekf.DIAGONAL[ekf.X]], p[ekf.COLUMN[ekf.X][ekf.Y]], p[ekf.DIAGONAL[ekf.Y]])
-    heading = reach_m * math.sqrt(max(0.0, p[ekf.DIAGONAL[ekf.YAW]]))
-    level = K_SIGMA * math.sqrt(worst * worst + FLOOR_M * FLOOR_M + heading * heading)
-    level += AGE_MPS * max(0.0, correction_age_s - AGE_FREE_S)
-    if silent_s > SILENT_FREE_S:
-        level += SILENT_PER_M * travelled_m + SILENT_MPS * silent_s
-    if refused >= REFUSED_FROM:
-        level += refused_m
-    if turned >= TURNED_FROM:
-        level += reach_m * min(1.0, turned_rad)
-    return level
+class Evidence(Struct, frozen=True):
+    """What the localiser knows beside its filter. silent_s, travelled_m: since the last accepted reliable
+    epoch; refused epochs in a row by refused_m, turned headings by turned_rad."""
+
+    silent_s: float
+    travelled_m: float
+    correction_age_s: float
+    refused: int
+    refused_m: float
+    turned: int
+    turned_rad: float
+
+
+class IntegrityState(Struct):
+    """held: references have been stopped because something disagrees; calm_mono_ns, stand_mono_ns: since
+    when it agrees again, the vehicle stands. away_x, away_y m: where the position would be if what was
+    taken over standing were wrong, away_m: how well that is known. return_mono_ns: the end of an outage.
+    receiver_m, receiver_mono_ns: the receiver's own level and when it came."""
+
+    separation: SeparationState = field(default_factory=SeparationState)
+    held: bool = False
+    calm_mono_ns: int = 0
+    stand_mono_ns: int = 0
+    away_x: float = 0.0
+    away_y: float = 0.0
+    away_m: float = 0.0
+    silent: bool = False
+    return_mono_ns: int = 0
+    receiver_m: float = 0.0
+    receiver_mono_ns: int = 0
+
+
+class Integrity:
+    """The constants of a vehicle. risk_per_h: of an error beyond the level; fault_rate_per_h: how often
+    the GNSS positions get a fault that the receiver does not tell; reach_m: lever of the heading."""
+
+    def __init__(
+        self, antenna: Lever, reach_m: float, risk_per_h: float = 1e-4, fault_rate_per_h: float = 1e-2
+    ) -> None:
+        self._antenna, self._reach = antenna, reach_m
+        # Two halves of the risk, two axes, two sides.
+        self.k_free = -float(ndtri(risk_per_h / 2 / INDEPENDENT_PER_H / 2 / 2))
+        self.k_fault = -float(ndtri(min(0.05, risk_per_h / 2 / fault_rate_per_h / 2) / 2))
+
+    def restart(self, state: IntegrityState) -> None:
+        """A new position that has nothing to do with the one before."""
+        state.separation = SeparationState()
+        state.held = False
+        state.calm_mono_ns = state.stand_mono_ns = 0
+
+    def moved(self, state: IntegrityState, dx: float, dy: float) -> None:
+        """The position was taken over, (dx, dy) m from the old one (site frame): which was right?"""
+        self.restart(state)
+        state.away_x -= dx
+        state.away_y -= dy
+        if math.hypot(state.away_x, state.away_y) < SUSPECT_M:
+            state.away_x = state.away_y = state.away_m = 0.0  # back where it was
+
+    def confirm(self, state: IntegrityState) -> None:
+        """Somebody, or a transponder, has vouched for the position."""
+        self.restart(state)
+        state.away_x = state.away_y = state.away_m = 0.0
+
+    def step(
+        self, state: IntegrityState, now_mono_ns: int, steps: list[Step], fix: GnssFix | None, seen: Evidence
+    ) -> tuple[float, float, float]:
+        """One scan. Levels along and across, m; and > 0 when a disagreement was taken over: its size, m."""
+        last = steps[-1]
+        news = separation.advance(state.separation, steps, fix, self._antenna)
+        if not state.held and seen.refused < REFUSED_FROM:
+            separation.remember(state.separation, last)
+        compared = separation.compare(state.separation, last) if news else None
+        if compared is not None:
+            for reference in (compared.wheels, compared.doppler):
+                self._judge(state, reference)
+        if seen.refused >= REFUSED_FROM and not state.held:
+            self._hold_newest(state)
+        if fix is not None and fix.receiver_level > 0.0:
+            state.receiver_m, state.receiver_mono_ns = fix.receiver_level, now_mono_ns
+        if seen.silent_s > RETURN_AFTER_S:
+            state.silent = True
+        elif state.silent:
+            state.silent, state.return_mono_ns = False, now_mono_ns
+        taken = self._settle(state, now_mono_ns, last, seen) if state.held else 0.0
+        along, across = self._levels(state, now_mono_ns, last, seen)
+        return along, across, taken
+
+    # ---- disagreement -------------------------------------------------------------------------
+
+    def _judge(self, state: IntegrityState, reference: Reference) -> None:
+        if reference.release_m > 0.0:
+            return
+        limit_along, limit_across = (
+            ALARM_SIGMAS * reference.sigma_along,
+            ALARM_SIGMAS * reference.sigma_across,
+        )
+        if abs(reference.along) > limit_along or abs(reference.across) > limit_across:
+            reference.release_m = 0.5 * min(limit_along, limit_across)
+            state.held, state.calm_mono_ns = True, 0
+
+    def _hold_newest(self, state: IntegrityState) -> None:
+        """Epochs are being refused: what was before them must not be forgotten if the gate opens."""
+        if not state.separation.checkpoints:
+            return
+        for reference in (
+            state.separation.checkpoints[-1].wheels,
+            state.separation.checkpoints[-1].doppler,
+        ):
+            sigma = max(reference.sigma_along, reference.sigma_across)
+            reference.release_m = max(SUSPECT_M, SUSPECT_SIGMAS * sigma)
+        state.held, state.calm_mono_ns = True, 0
+
+    def _settle(self, state: IntegrityState, now: int, last: Step, seen: Evidence) -> float:
+        """While held: let go when all agree again; take what stays over, standing with good fixes."""
+        held = [r for c in state.separation.checkpoints for r in (c.wheels, c.doppler) if r.release_m > 0.0]
+        good = seen.refused == 0 and seen.silent_s < 1.0
+        if good and all(r.apart_m() < r.release_m for r in held):
+            state.calm_mono_ns = state.calm_mono_ns or now
+            if now - state.calm_mono_ns >= CALM_NS:
+                state.held = False
+                for reference in held:
+                    reference.release_m = 0.0
+                return 0.0
+        else:
+            state.calm_mono_ns = 0
+        if not good or not last.motion.standing:
+            state.stand_mono_ns = 0
+            return 0.0
+        state.stand_mono_ns = state.stand_mono_ns or now
+        if now - state.stand_mono_ns < STAND_NS or state.calm_mono_ns:
+            return 0.0
+        worst = max(held, key=Reference.apart_m)
+        c, s = math.cos(last.x[ekf.YAW]), math.sin(last.x[ekf.YAW])
+        self.restart(state)
+        state.away_x -= c * worst.along - s * worst.across
+        state.away_y -= s * worst.along + c * worst.across
+        state.away_m = max(state.away_m, self.k_fault * max(worst.sigma_along, worst.sigma_across))
+        return worst.apart_m() + state.away_m
+
+    # ---- levels -------------------------------------------------------------------------------
+
+    def _levels(self, state: IntegrityState, now: int, last: Step, seen: Evidence) -> tuple[float, float]:
+        p, yaw = last.p, last.x[ekf.YAW]
+        c, s = math.cos(yaw), math.sin(yaw)
+        xx, xy, yy = p[ekf.DIAGONAL[ekf.X]], p[ekf.COLUMN[ekf.Y][ekf.X]], p[ekf.DIAGONAL[ekf.Y]]
+        floor = FLOOR_M * FLOOR_M
+        heading = self._reach * self._reach * p[ekf.DIAGONAL[ekf.YAW]]
+        along = self.k_free * math.sqrt(max(0.0, c * c * xx + 2 * c * s * xy + s * s * yy) + floor)
+        across = self.k_free * math.sqrt(
+            max(0.0, s * s * xx - 2 * c * s * xy + c * c * yy) + floor + max(0.0, heading)
+        )
+        young = RETURN_NS if now - state.return_mono_ns < RETURN_NS else YOUNG_NS
+        k, worst = self.k_fault, [along, across]
+        for point in state.separation.checkpoints:
+            is_young = now - point.stamp_mono_ns < young
+            for by, sharp in ((point.wheels, SHARP_M), (point.doppler, DOPPLER_SHARP_M)):
+                held, near = by.release_m > 0.0, is_young and sharp is SHARP_M
+                for axis, apart, sigma in ((0, by.along, by.sigma_along), (1, by.across, by.sigma_across)):
+                    wide = k * sigma
+                    bound = abs(apart) + wide
+                    if wide > sharp and not held:
+                        if not near:
+                            continue
+                        # Young wheels always count (a spoofer moves all else), but not yet calibrated (after
+                        # a start, another load) they say little, and would keep every vehicle from driving.
+                        bound *= sharp / wide
+                    worst[axis] = max(worst[axis], bound)
+        along, across = worst
+        both = AGE_MPS * max(0.0, seen.correction_age_s - AGE_FREE_S)
+        if seen.silent_s > SILENT_FREE_S:
+            both += SILENT_PER_M * seen.travelled_m + SILENT_MPS * seen.silent_s
+        if seen.refused >= REFUSED_FROM:
+            both += seen.refused_m
+        if state.away_x or state.away_y:
+            along += abs(c * state.away_x + s * state.away_y) + state.away_m
+            across += abs(c * state.away_y - s * state.away_x) + state.away_m
+        along, across = along + both, across + both
+        if seen.turned >= TURNED_FROM:
+            across += self._reach * min(1.0, seen.turned_rad)
+        if now - state.receiver_mono_ns < RECEIVER_NS:
+            along, across = max(along, state.receiver_m), max(across, state.receiver_m)
+        return along, across

@@ -18,7 +18,7 @@ from gatectl.core.motion import filter as ekf
 from gatectl.core.motion.acquire import AcquireState, RefusedState, acquire, refuse, turned_away
 from gatectl.core.motion.fixes import GnssFix, Lever, MarkerFix, missed, reliable
 from gatectl.core.motion.history import History, Motion, Step, yaw_rate
-from gatectl.core.motion.integrity import REFUSED_FROM, UNKNOWN_M, protection_level
+from gatectl.core.motion.integrity import REFUSED_FROM, UNKNOWN_M, Evidence, Integrity, IntegrityState
 from gatectl.model.node import AntennaConfig
 
 WAIT_NS = 400_000_000  # an epoch newer than the odometry waits for it, at most so long
@@ -43,6 +43,7 @@ class LocaliserState(Struct):
     travelled_m: float = 0.0
     correction_age: float = 0.0
     loaded: bool | None = None
+    integrity: IntegrityState = field(default_factory=IntegrityState)
 
 
 class Estimate(Struct, frozen=True):
@@ -70,6 +71,7 @@ class Localiser:
     """Constants of one vehicle; all that changes is in `LocaliserState`.
 
     wheelbase_m: between the axles; steering: which of them steer. reader: where the transponder reader is.
+    risk_per_h, fault_rate_per_h: see `integrity.Integrity`.
     """
 
     def __init__(
@@ -79,6 +81,8 @@ class Localiser:
         wheelbase_m: float,
         steering: Literal["front", "all_wheel"] = "front",
         reader: tuple[float, float] = (0.0, 0.0),
+        risk_per_h: float = 1e-4,
+        fault_rate_per_h: float = 1e-2,
     ) -> None:
         self._antenna = Lever(antenna.forward_m, antenna.left_m)
         self._slip = slip_coeff
@@ -86,6 +90,7 @@ class Localiser:
         self._reach = INERTIA * wheelbase_m if steering == "front" else 0.0
         self._reader = Lever(*reader)
         self._history = History(self._antenna, self._reader, self._reach)
+        self._integrity = Integrity(self._antenna, wheelbase_m, risk_per_h, fault_rate_per_h)
 
     def step(
         self,
@@ -110,10 +115,11 @@ class Localiser:
                 self._cross(state, state.marker)
             if state.waiting:
                 jump = self._take_waiting(state, now_mono_ns)
-        return self._estimate(state, now_mono_ns, motion, jump)
+        return self._estimate(state, now_mono_ns, motion, fix, jump)
 
     def confirm(self, state: LocaliserState) -> None:
-        """Somebody has looked where the vehicle stands: a transponder that contradicts no longer counts."""
+        """Somebody has looked where the vehicle stands: what was taken over no longer widens the level."""
+        self._integrity.confirm(state.integrity)
         state.refused.marked_m = 0.0
 
     # ---- forward ------------------------------------------------------------------------------
@@ -179,6 +185,7 @@ class Localiser:
         old = state.steps[-1].x
         self._start(state, state.steps[-1].motion, fix, (fix.x, fix.y, fix.yaw or 0.0))
         new = state.steps[-1].x
+        self._integrity.moved(state.integrity, new[ekf.X] - old[ekf.X], new[ekf.Y] - old[ekf.Y])
         return max(0.001, math.hypot(new[ekf.X] - old[ekf.X], new[ekf.Y] - old[ekf.Y]))
 
     # ---- acquisition --------------------------------------------------------------------------
@@ -187,6 +194,7 @@ class Localiser:
         place = acquire(state.acquiring, motion.wheel, fix)
         if place is not None:
             self._start(state, motion, fix, place)
+            self._integrity.restart(state.integrity)
 
     def _start(
         self, state: LocaliserState, motion: Motion, fix: GnssFix, place: tuple[float, float, float]
@@ -205,7 +213,9 @@ class Localiser:
 
     # ---- answer -------------------------------------------------------------------------------
 
-    def _estimate(self, state: LocaliserState, now: int, motion: Motion, jump: float) -> Estimate:
+    def _estimate(
+        self, state: LocaliserState, now: int, motion: Motion, fix: GnssFix | None, jump: float
+    ) -> Estimate:
         if not state.known:
             return Estimate(False, 0.0, 0.0, 0.0, motion.wheel, 0.0, self._slip, UNKNOWN_M)
         last = state.steps[-1]
@@ -215,8 +225,7 @@ class Localiser:
         ahead = max(0.0, (now - motion.stamp_mono_ns) * 1e-9)
         x = ekf.move(last.x, wheel, rate, last.lateral, ahead)
         refused = state.refused
-        level = protection_level(
-            last.p,
+        seen = Evidence(
             silent_s=max(0.0, (now - state.fix_mono_ns) * 1e-9),
             travelled_m=state.travelled_m,
             correction_age_s=state.correction_age,
@@ -224,9 +233,9 @@ class Localiser:
             refused_m=max(math.hypot(*refused.offset) if refused.refused else 0.0, refused.marked_m),
             turned=refused.turned,
             turned_rad=refused.turned_rad,
-            reach_m=self._wheelbase,
         )
+        along, across, taken_m = self._integrity.step(state.integrity, now, state.steps, fix, seen)
         return Estimate(
-            True, x[ekf.X], x[ekf.Y], x[ekf.YAW], wheel * x[ekf.SCALE], rate, x[ekf.SLIP], level, jump,
-            x[ekf.CRAB], level, level,
+            True, x[ekf.X], x[ekf.Y], x[ekf.YAW], wheel * x[ekf.SCALE], rate, x[ekf.SLIP],
+            max(along, across), max(jump, taken_m), x[ekf.CRAB], along, across,
         )  # fmt: skip
