@@ -8,10 +8,11 @@ from typing import ClassVar, cast
 from msgspec import Struct
 
 from drivers._wire import Backoff, ByteStream, check_wire, keep_open
+from drivers.transponder import probe as probing
 from drivers.transponder.config import TransponderReaderConfig
 from drivers.transponder.tags import CROSSING, STALE_AFTER_S, TAGS
 from drivers.transponder.telegram import Framer, Telegram, Transit
-from gatectl.model.device import DevicePort
+from gatectl.model.device import DevicePort, ProbeFinding, Wire
 from gatectl.model.errors import DeviceError
 from gatectl.model.quality import Cause, Quality
 from gatectl.model.tags import TagSpec
@@ -21,10 +22,11 @@ REPEAT_NS = 40_000_000
 
 
 class TransponderDriver:
-    """A transponder or magnet reader. See `drivers.transponder.config` and `.telegram`."""
+    """A transponder or magnet reader; can be probed for. See `drivers.transponder.config` and `.telegram`."""
 
     kind: ClassVar[str] = "transponder"
     Config: ClassVar[type[Struct]] = TransponderReaderConfig
+    probe_bauds: ClassVar[tuple[int, ...]] = probing.BAUDS
 
     def __init__(self, name: str, config: Struct, port: DevicePort) -> None:
         self._name = name
@@ -47,6 +49,11 @@ class TransponderDriver:
     def check(cls, config: Struct) -> list[tuple[str, str, str]]:
         """The wire."""
         return check_wire(cast(TransponderReaderConfig, config).wire, frozenset({"serial", "tcp"}))
+
+    @classmethod
+    async def probe(cls, wire: Wire, listen_s: float) -> ProbeFinding:
+        """See `gatectl.model.device.Probing`."""
+        return await probing.probe(wire, listen_s)
 
     async def configure(self) -> None:
         """Nothing to prepare."""
@@ -83,22 +90,32 @@ class TransponderDriver:
                 self._last = None
                 continue
             now_ns = port.mono_ns()
-            for telegram in framer.feed(data):
+            told, telegrams = self._last, framer.feed(data)
+            for telegram in telegrams:
+                late_ns = transit.late_ns(telegram.ticks, now_ns)
+                self._follow(telegram, now_ns)
+            if telegrams:  # after a stall many come at once: only the newest is as old as it seems
                 heard_ns = now_ns
                 self._backoff.reset()
-                self._take(telegram, transit.late_ns(telegram.ticks, now_ns), now_ns, silence_ns)
+                self._take(telegram, told, late_ns if transit.settled else None, now_ns, silence_ns)
 
-    def _take(self, telegram: Telegram, late_ns: int, now_ns: int, silence_ns: int) -> None:
-        last, self._last = self._last, telegram
-        ahead = (telegram.number - last.number) & 0xFF if last else 1
+    def _follow(self, telegram: Telegram, now_ns: int) -> None:
+        """Count what is missing, and notice that the reader lives."""
+        ahead = (telegram.number - self._last.number) & 0xFF if self._last else 1
         if ahead:
             self._moved_ns = now_ns
             self._lost_count += ahead - 1
-        elif now_ns - self._moved_ns > silence_ns:
+        self._last = telegram
+
+    def _take(
+        self, telegram: Telegram, last: Telegram | None, late_ns: int | None, now_ns: int, silence_ns: int
+    ) -> None:
+        """last: the one that was taken before. late_ns: None while it is not known."""
+        if now_ns - self._moved_ns > silence_ns:
             self._warn("the reader repeats one telegram: it hangs; switch it off and on")
             self._publish_down(Cause.FROZEN)
             return
-        elif self._down is Cause.FROZEN:
+        if self._down is Cause.FROZEN and self._moved_ns < now_ns:
             return
         if telegram.fault:
             if now_ns - self._told_ns < REPEAT_NS:
@@ -112,7 +129,7 @@ class TransponderDriver:
             self._publish(telegram, late_ns, now_ns)
             self._told_ns = now_ns
 
-    def _publish(self, telegram: Telegram, late_ns: int, now_ns: int) -> None:
+    def _publish(self, telegram: Telegram, late_ns: int | None, now_ns: int) -> None:
         conf, port = self._config, self._port
         self._down, self._warned = None, ""
         port.put("alive", 1.0)
@@ -136,6 +153,8 @@ class TransponderDriver:
             port.put("lateral", lateral_m, stamp_mono_ns=now_ns)
         if telegram.age_s is None:
             port.put("age", 0.0, Quality.BAD, Cause.OUT_OF_RANGE, now_ns)
+        elif late_ns is None:
+            port.put("age", telegram.age_s, Quality.UNCERTAIN, Cause.ESTIMATED, now_ns)
         else:
             port.put("age", telegram.age_s + late_ns * 1e-9, stamp_mono_ns=now_ns)
         port.put("signal", telegram.signal, stamp_mono_ns=now_ns)

@@ -99,15 +99,24 @@ class Framer:
 
 class Transit:
     """How much later than usual telegrams arrive (a stalled host, a serial server): the age of a crossing
-    grows by it. Measured against the fastest, which is forgotten at 0.02 %, more than quartzes drift."""
+    grows by it. Measured against the fastest, which is forgotten at 0.02 %, more than quartzes drift.
+
+    settled: enough was heard to know the fastest.
+    """
 
     _FORGET = 2e-4
+    _SETTLED_NS = 500_000_000
 
     def __init__(self) -> None:
         self._reader_ns = 0
         self._arrival_ns: int | None = None
         self._ticks = 0
         self._fastest_ns = 0.0
+
+    @property
+    def settled(self) -> bool:
+        """True from half a second of the reader's time on."""
+        return self._reader_ns >= self._SETTLED_NS
 
     def late_ns(self, ticks: int, arrival_ns: int) -> int:
         """For one telegram after the other; begin anew after a gap of seconds."""

@@ -13,8 +13,8 @@ import pytest
 from device_port import FakePort, eventually
 
 from drivers.transponder import TransponderDriver, TransponderReaderConfig
-from gatectl.model import Cause, Quality
-from gatectl.model.device import Wire
+from gatectl.model import Cause, DeviceError, Quality
+from gatectl.model.device import Probing, Wire
 from gatectl.model.site import Transponder
 from hil.devices.transponder import SimTransponderReader, telegram
 from hil.plant.gnss import VehicleTruth
@@ -66,6 +66,12 @@ def near(rig: Rig) -> None:
     rig.go(7.9)
 
 
+async def settled(rig: Rig) -> None:
+    """Let the driver learn how fast telegrams come."""
+    await eventually(lambda: rig.port.samples["lost"].quality is Quality.GOOD, "told")
+    await asyncio.sleep(0.6)
+
+
 async def passes(rig: Rig, x: float, count: int) -> None:
     """Go there and let the reader look."""
     rig.go(x)
@@ -86,7 +92,7 @@ async def test_before_the_first_crossing_nothing_is_known() -> None:
 async def test_a_crossing_is_told_with_its_time_and_then_grows_old() -> None:
     async with reader() as rig:
         near(rig)
-        await asyncio.sleep(0.03)
+        await settled(rig)
         rig.go(8.1)
         await crossed(rig, 1.0)
         assert rig.port.value("id") == 17.0
@@ -97,7 +103,7 @@ async def test_a_crossing_is_told_with_its_time_and_then_grows_old() -> None:
             commits = len(rig.port.commits)
             await eventually(lambda n=commits: len(rig.port.commits) > n, "told again")
             told = rig.port.samples["age"]
-            assert told.stamp_mono_ns - told.value * 1e9 == pytest.approx(true_ns, abs=50e6)
+            assert told.stamp_mono_ns - told.value * 1e9 == pytest.approx(true_ns, abs=300e6)
         assert len({c["count"].value for c in rig.port.commits[-3:]}) == 1
 
 
@@ -192,16 +198,61 @@ async def test_lost_telegrams_lose_no_crossing(mode: str) -> None:
 
 
 async def test_telegrams_that_come_late_make_the_crossing_older() -> None:
-    async with reader() as rig:
+    async with reader(silence_s=5.0) as rig:
+        await settled(rig)
         near(rig)
         await asyncio.sleep(0.05)
-        rig.device.fault("delay", seconds=0.2)
+        rig.device.fault("delay", seconds=1.0)
         rig.go(8.1)
         await crossed(rig, 1.0)
         told = rig.port.samples["age"]
         true_ns = rig.device.crossings[0].time_s * 1e9
-        assert told.value > 0.15
-        assert told.stamp_mono_ns - told.value * 1e9 == pytest.approx(true_ns, abs=80e6)
+        assert told.value > 0.9
+        assert told.stamp_mono_ns - told.value * 1e9 == pytest.approx(true_ns, abs=400e6)
+
+
+async def test_a_burst_after_a_stall_tells_its_newest_telegram() -> None:
+    """A serial server that held a second of telegrams back: the crossing is not taken for a fresh one."""
+    conf = TransponderReaderConfig(wire=Wire(port="/dev/none"))
+    port = FakePort("reader", TransponderDriver.tags(conf))
+    now_ns = [10**12]
+    port.mono = lambda: now_ns[0]
+    driver = TransponderDriver("reader", conf, port)
+    begin, count = 200, 100
+    steady = [(10 * n, telegram(n & 0xFF, 2, 0, 0, 0.0, 0xFFFF, 100 * n, 0.0)) for n in range(begin)]
+    late = [
+        telegram((begin + n) & 0xFF, 2, 1, 42, 0.0, 100 * n, 100 * (begin + n), 0.5) for n in range(count)
+    ]
+    stream = Chunks([*steady, (10 * (begin + count - 1), b"".join(late))], now_ns)
+    with pytest.raises(DeviceError):
+        await driver._listen(stream)  # type: ignore[arg-type]  # what it uses of a stream
+    assert port.value("age") == pytest.approx(0.01 * (count - 1), abs=1e-3)
+    assert port.value("lost") == 0.0
+    assert port.commits[-1]["count"].value == 1.0
+    assert port.commits[-2]["count"].value == 0.0, "the telegrams before the newest are not told"
+
+
+async def test_until_the_fastest_is_known_an_age_is_uncertain() -> None:
+    async with reader() as rig:
+        await passes(rig, 7.9, 0)
+        await passes(rig, 8.1, 1)
+        seen = [commit["age"][1:3] for commit in rig.port.commits]
+        assert (Quality.UNCERTAIN, Cause.ESTIMATED) in seen
+        await eventually(lambda: rig.port.samples["age"].quality is Quality.GOOD, "known")
+
+
+class Chunks:
+    """A stream that gives bytes at moments (ms), and is then lost."""
+
+    def __init__(self, chunks: list[tuple[int, bytes]], now_ns: list[int]) -> None:
+        self._chunks, self._now_ns, self._begin_ns = chunks, now_ns, now_ns[0]
+
+    async def read(self) -> bytes:
+        if not self._chunks:
+            raise DeviceError("lost", "plug it in")
+        at_ms, data = self._chunks.pop(0)
+        self._now_ns[0] = self._begin_ns + at_ms * 1_000_000
+        return data
 
 
 async def test_over_tcp() -> None:
@@ -232,6 +283,33 @@ async def test_over_tcp() -> None:
         await asyncio.wait_for(ended.wait(), 5.0)
         server.close()
         await asyncio.sleep(0)
+
+
+async def test_probing_finds_a_reader_and_nothing_else() -> None:
+    assert isinstance(TransponderDriver, Probing)
+    plant = ReaderPlant(ReaderParams(), PLACES)
+    device = SimTransponderReader("reader", lambda: VehicleTruth(0.0, 0.0, 0.0), time.monotonic, plant)
+    wire = Wire(**await device.start())
+    running = asyncio.create_task(device.run())
+    try:
+        found = await TransponderDriver.probe(wire, 0.3)
+        assert found.protocol == "transponder reader"
+        assert found.messages["telegram"] >= 3
+        assert found.used_bytes >= 0.8 * found.heard_bytes
+        assert found.config == {"wire": {"port": wire.port, "baud": 115_200}}
+        assert any("no transponder" in note for note in found.notes)
+        device.fault("garbage")
+        await asyncio.sleep(0.05)
+        other = await TransponderDriver.probe(wire, 0.3)
+        assert (other.protocol, other.used_bytes, other.config) == ("", 0, {})
+        assert other.heard_bytes > 0
+        device.clear()
+        device.fault("wrong", antenna=1.0)
+        await asyncio.sleep(0.05)
+        assert "antenna" in (await TransponderDriver.probe(wire, 0.3)).notes[0]
+    finally:
+        await stopped(running)
+        await device.stop()
 
 
 def test_check_finds_a_missing_wire() -> None:
