@@ -64,12 +64,15 @@ class Fit:
     def uncertainty_m(self, point: Point) -> float:
         """95 % radius of `apply` at this point: grows with its distance from the points' centre.
 
-        Of one coordinate: sigma * sqrt(1 / n + d^2 / spread); 95 % of a circular normal error lie
-        within 2.45 sigma.
+        Variance of one coordinate: sigma^2 (1 / n + d^2 / spread). Sigma is estimated with f = 2n - 4
+        degrees of freedom, so the radius is sqrt(2 F(0.95; 2, f)) sigmas, which is
+        sqrt(f (0.05^(-2/f) - 1)): 6.2 for three points, 3.7 for four, 2.45 for very many.
         """
+        freedom = 2 * len(self.residuals_m) - 4
+        radius_m = math.sqrt(freedom * (0.05 ** (-2.0 / freedom) - 1.0)) * self.sigma_m
+        floor_m = math.sqrt(-2.0 * math.log(0.05)) * SIGMA_FLOOR_M
         distance = abs(complex(*point) - self.centre)
-        share = 1.0 / len(self.residuals_m) + distance**2 / self.spread_m2
-        return 2.45 * self.sigma_m * math.sqrt(share)
+        return max(radius_m, floor_m) * math.sqrt(1.0 / len(self.residuals_m) + distance**2 / self.spread_m2)
 
 
 def fit(surveyed: Sequence[Point], measured: Sequence[Point]) -> Fit:
@@ -89,4 +92,4 @@ def fit(surveyed: Sequence[Point], measured: Sequence[Point]) -> Fit:
     residuals = [abs(q - moved - factor * (p - centre)) for p, q in zip(here, there, strict=True)]
     freedom = 2 * len(here) - 4
     sigma = math.sqrt(sum(r * r for r in residuals) / freedom)
-    return Fit(factor, centre, moved, tuple(residuals), max(sigma, SIGMA_FLOOR_M), spread)
+    return Fit(factor, centre, moved, tuple(residuals), sigma, spread)
