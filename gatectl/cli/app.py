@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from gatectl import __version__
+from gatectl.cli import gnss_commands
 from gatectl.model import UsageError
 
 app = typer.Typer(
@@ -19,6 +20,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.command()(gnss_commands.probe)
+app.command()(gnss_commands.gnss)
 
 NodeFile = Annotated[Path, typer.Argument(metavar="NODE.toml", help="the node's configuration")]
 RuntimeDir = Annotated[Path | None, typer.Option(help="the running node's runtime_dir")]

@@ -15,7 +15,8 @@ from gatectl.runtime.recover import RecoverReport
 from gatectl.runtime.replay import ReplayReport
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns for people: styled on a terminal, plain elsewhere."""
     if sys.stdout.isatty():
         table = Table(*columns, box=None, pad_edge=False)
         for row in rows:
@@ -34,9 +35,9 @@ def status(answer: dict[str, Any]) -> None:
     print(f"up {answer['uptime_s']:.0f} s: {answer.get('summary', '')}\n")
     columns = ("process", "pid", "state", "restarts", "last exit")
     keys = ("name", "pid", "state", "restarts", "last_exit")
-    _table(columns, [[str(row.get(key, "") or "-") for key in keys] for row in answer["processes"]])
+    table(columns, [[str(row.get(key, "") or "-") for key in keys] for row in answer["processes"]])
     print()
-    _table(("device", "state"), [[row["device"], row["state"]] for row in answer["devices"]])
+    table(("device", "state"), [[row["device"], row["state"]] for row in answer["devices"]])
     journal = answer["details"].get("north", {}).get("journal", "ok")
     if journal != "ok":
         print(f"\njournal: {journal}")
@@ -49,7 +50,7 @@ def status(answer: dict[str, Any]) -> None:
         print("\nthe core has not reported yet")
         return
     print()
-    _table(
+    table(
         ("subject", "state", "summary"),
         [[e["subject"], e["state"], e["summary"]] for e in status_["explanations"]],
     )
@@ -112,7 +113,7 @@ def device_rows(layout: Layout, snapshot: Snapshot, now_mono_ns: int) -> list[di
 
 def tags(rows: list[dict[str, Any]]) -> None:
     """The rows of `tag_rows`."""
-    _table(
+    table(
         ("tag", "value", "unit", "quality", "age"),
         [
             [
