@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from hil.priority import prefer
+
 _SENSORS = struct.Struct("<ffffBBBB")
 _OUTPUTS = struct.Struct("<ffBBBx")
 
@@ -57,6 +59,7 @@ class FirmwareProcess:
                 pass_fds=(line_fd, theirs.fileno()),
                 bufsize=0,
             )
+        prefer(self._process.pid)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
