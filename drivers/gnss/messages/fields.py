@@ -144,6 +144,7 @@ def day_mmddyy(fields: Fields, index: int) -> int | None:
     return _date(fields[index], 2, 0, 4)
 
 
+@lru_cache(16)
 def day_of(year: int, month: int, day: int) -> int | None:
     """Days since 1970 of a date that exists, else None."""
     if (

@@ -175,8 +175,8 @@ def leap_seconds_of(body: bytes) -> int | None:
     itow_ms, hour, minute, second, valid, nano = _LEAP.unpack_from(body, HEAD)
     if valid & 6 != 6 or second > 59:
         return None
-    tod_ms = (hour * 3600 + minute * 60 + second) * 1000 + round(nano / NS_PER_MS)
-    leap = round((itow_ms - tod_ms) / 1000) % 86_400
+    leap = (itow_ms - nano // NS_PER_MS + 500) // 1000 - hour * 3600 - minute * 60 - second
+    leap %= 86_400
     return leap if 0 < leap < 60 else None
 
 
