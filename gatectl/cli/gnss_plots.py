@@ -28,7 +28,7 @@ class Canvas:
         """False, and nothing written, if it does not fit or (without over) the place is taken."""
         if not 0 <= y < self.height or x < 0 or x + len(text) > self.width:
             return False
-        if not over and any(cell[0] not in " ·" for cell in self._cells[y][x : x + len(text)]):
+        if not over and any(cell[0] not in " ·+" for cell in self._cells[y][x : x + len(text)]):
             return False
         for i, char in enumerate(text):
             self._cells[y][x + i] = (char, style)
