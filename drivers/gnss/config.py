@@ -27,6 +27,7 @@ class GnssConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     baseline_m, baseline_tolerance_m: measured distance of the two antennas; a receiver that reports
     another one has a wrong heading. Without it that is not checked.
     jump_m: by how much two positions may disagree beyond speed and sigmas. speed_max_mps: of the vehicle.
+    leap_seconds: GPS time minus UTC, for messages in GPS time from a receiver that does not say it.
     correction_age_max_s: RTK with older corrections is not taken for RTK.
     ntrip: a caster whose corrections are handed to the receiver; without it they come another way.
     base_dir: of the files that ntrip names; filled in by gatectl.
@@ -43,6 +44,7 @@ class GnssConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     baseline_tolerance_m: Annotated[float, Meta(ge=0.005, le=1)] = 0.05
     jump_m: Metres = 1.0
     speed_max_mps: Annotated[float, Meta(gt=0, le=100)] = 15.0
+    leap_seconds: Annotated[int, Meta(ge=0, le=60)] = 18
     correction_age_max_s: Annotated[float, Meta(gt=0, le=600)] = 20.0
     ntrip: NtripConfig | None = None
     base_dir: str = ""

@@ -6,20 +6,24 @@ from collections import Counter
 from collections.abc import Iterator
 
 from drivers.gnss.messages import Reader, Report
+from drivers.gnss.messages.gpstime import LEAP_SECONDS
 from drivers.gnss.sky import MESSAGES as SKY_MESSAGES
 from drivers.gnss.sky import Sky
 from drivers.gnss.wire import TEXT, Framer
 
 
 class Decoder:
-    """Bytes in, reports out. frames: valid messages so far; used_bytes: theirs; sky: what is in view."""
+    """Bytes in, reports out. frames: valid messages so far; used_bytes: theirs; sky: what is in view.
 
-    def __init__(self) -> None:
+    leap_seconds: GPS time minus UTC, until the receiver has said it.
+    """
+
+    def __init__(self, leap_seconds: int = LEAP_SECONDS) -> None:
         self.sky = Sky()
         self.frames = 0
         self.used_bytes = 0
         self._framer = Framer()
-        self._reader = Reader()
+        self._reader = Reader(leap_seconds)
 
     @property
     def received(self) -> Counter[str]:
@@ -33,6 +37,16 @@ class Decoder:
         if self._reader.unused["unreadable"]:
             total["unreadable"] = self._reader.unused["unreadable"]
         return total
+
+    @property
+    def unused(self) -> Counter[str]:
+        """Valid messages that gave no report, by reason (`not used`, `second antenna`, `unreadable`)."""
+        return self._reader.unused
+
+    @property
+    def skipped(self) -> Counter[str]:
+        """RTCM 3 messages and SBF blocks that were passed over, by number."""
+        return self._framer.skipped
 
     def reset(self) -> None:
         """The wire was opened anew: what had begun will not be continued."""

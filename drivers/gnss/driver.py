@@ -53,7 +53,7 @@ class GnssDriver:
         self._config = config
         self._port = port
         self._stream: ByteStream | None = None
-        self._decoder = Decoder()
+        self._decoder = Decoder(config.leap_seconds)
         self._assembler = EpochAssembler()
         self._plausibility = Plausibility(config)
         self._faults = FaultLog(port.log)

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from gnss_wire import log
+from gnss_wire import log, nmea, rtcm
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.gnss.decoder import Decoder
 from drivers.gnss.messages import Reader, Report
 from drivers.gnss.messages.gpstime import from_itow, from_week
 from drivers.gnss.wire import Framer
@@ -85,3 +86,20 @@ def test_a_head_that_does_not_know_the_time_has_none(head):
 def test_beidou_time_is_not_taken_for_gps_time(reference):
     report = unicore(f"78,{reference},FINE,1048,100000,0,0,18,11")
     assert report.tod_ns is report.day is None
+
+
+def test_a_decoder_counts_by_message_and_reason_and_knows_the_configured_leap_seconds():
+    decoder = Decoder(leap_seconds=17)
+    data = (
+        log(f"HEADING2A,COM1,0,60.0,FINE,2404,100.000,0,0,0;{BODY}")
+        + rtcm(b"\x43\x50\x00")
+        + nmea("GNGGAH,021417.00,3725.5,N,12205.6,W,4")
+        + nmea("GPGSV,1,1,01,02,25,181,42")
+        + b"noise"
+    )
+    ((report, _),) = decoder.feed(data, 0)
+    assert report.tod_ns == 83 * 10**9
+    assert decoder.received == {"HEADING2A": 1, "GGAH": 1, "GSV": 1}
+    assert decoder.unused == {"second antenna": 1, "not used": 1}
+    assert decoder.skipped == {"RTCM 1077": 1}
+    assert decoder.rejected == {"stray_bytes": 5}
