@@ -25,6 +25,7 @@ from gatectl.core.vehicle_network import LaneNetwork
 from gatectl.core.vehicle_operator import Outbox, obey
 from gatectl.core.vehicle_order import OrderBook, Standing, note
 from gatectl.core.vehicle_order_rules import Place
+from gatectl.core.vehicle_position import Whereabouts
 from gatectl.core.vehicle_report import Situation
 from gatectl.core.vehicle_state import RESETS_PER_BOOT, VehicleCheckpoint, VehicleState, fresh
 from gatectl.model import ConfigError, Finding, Layout, Sample
@@ -70,9 +71,17 @@ class VehicleCore:
         self._layout = layout
         period_s = node.config.scan.period_ms * 1e-3
         frame = SiteFrame(site.origin)
-        self._reader = InputReader(config, frame, site.origin.height_m, layout)
-        self._localiser = Localiser(config.antenna, config.slip_coeff, config.wheelbase_m, config.steering)
+        transponders = {t.id: (t.x, t.y) for t in node.site.transponders()}
+        self._reader = InputReader(config, frame, site.origin.height_m, layout, transponders)
+        localiser = Localiser(
+            config.antenna,
+            config.slip_coeff,
+            config.wheelbase_m,
+            config.steering,
+            (config.transponder_forward_m, config.transponder_left_m),
+        )
         self._network = LaneNetwork(node.site, config)
+        self._where = Whereabouts(localiser, self._network.routes, config.serial, site.limits.alert_limit_m)
         self._ground = Ground(self._network, config, entry)
         self._book = OrderBook(node.site, self._network.joints, config.reverse_speed_max_mps > 0.0)
         self._matrix = Matrix(node.site.interlocks, "vehicle", site.limits)
@@ -108,7 +117,7 @@ class VehicleCore:
         dt = dt_ns * 1e-9
         out = Outbox(self._node, state, inputs)
         readings = self._reader.read(state, inputs.snapshot, inputs.now_mono_ns, dt)
-        pose = self._localise(state, readings, out)
+        pose = self._where.locate(state, readings, out)
         deviation = self._guidance.place(state, pose)
         reset, moved = self._receive(state, deviation, pose, out)
         if moved:
@@ -162,27 +171,6 @@ class VehicleCore:
         )
 
     # ---- where are we -------------------------------------------------------------------------
-
-    def _localise(self, state: VehicleState, readings: Readings, out: Outbox) -> Estimate:
-        was_known = state.localiser.known
-        pose = self._localiser.step(state.localiser, out.now_mono_ns, readings.motion, readings.fix)
-        if pose.known and not was_known:
-            state.placed = False
-            state.report.changed = True
-        if pose.jump_m > 0.0:
-            state.placed = False
-            state.report.changed = True
-            # A small correction is the filter's business; a large one is a person's.
-            if pose.jump_m > self._site.limits.alert_limit_m:
-                state.reset_owed = True
-            out.incident(
-                "alarm" if pose.jump_m > self._site.limits.alert_limit_m else "warning",
-                self._config.serial,
-                "position_taken_over",
-                f"GNSS and odometry disagreed; standing, the position moved by {pose.jump_m:.2f} m",
-                "check that the vehicle stands where it is shown, then reset if one is owed",
-            )
-        return pose
 
     def _standing(
         self, pose: Estimate, deviation: Deviation, readings: Readings, inputs: ScanInputs
@@ -274,6 +262,7 @@ class VehicleCore:
         """A reset that leaves no trip clears what is owed and arms the controller."""
         if not drive.tripped:
             state.reset_owed = False
+            self._where.confirm(state)
             state.resets += 1
         out.answer_resets(tuple(r.text for r in drive.reasons) if drive.tripped else ())
 

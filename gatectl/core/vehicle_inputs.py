@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from msgspec import Struct
 
-from gatectl.core.motion import GnssFix, Motion, SiteFrame
+from gatectl.core.motion import GnssFix, MarkerFix, Motion, SiteFrame
+from gatectl.core.vehicle_marker import TAGS as MARKER_TAGS
+from gatectl.core.vehicle_marker import MarkerReader
 from gatectl.core.vehicle_state import VehicleState
 from gatectl.model import ConfigError, Finding, Layout, Snapshot
 from gatectl.model.node import Node, VehicleConfig
@@ -39,6 +42,7 @@ MCU_COMMANDS = ("enable", "steer", "accel", "brake", "reset_count")
 REVERSE_TAG, REVERSE_COMMAND = "reversing", "reverse"  # of a vehicle that may drive backwards
 UNKNOWN_AGE_S = 5.0  # a receiver that does not tell the age of its corrections
 UNKNOWN_EPOCH_AGE_S = 0.1
+GUESS_WALK = 0.3  # m/s^0.5: without odometry the speed is what braking should leave of it
 STILL_MPS = 0.05  # the controller's own word for standstill decides; this only contradicts it
 FIXED, FLOAT = 4.0, 5.0
 
@@ -46,7 +50,8 @@ FIXED, FLOAT = 4.0, 5.0
 class Readings(Struct, frozen=True):
     """One scan's judged inputs. steer rad or None; braked, armed, loaded, estop, battery: None or False
     when not known, whichever is the safe side. reversing: the direction that is engaged, None while not
-    known; False where driving backwards is not configured."""
+    known; False where driving backwards is not configured. marker: a transponder crossed since the last
+    scan; stranger: the id of one that the site does not know, else 0."""
 
     motion: Motion
     fix: GnssFix | None
@@ -57,6 +62,8 @@ class Readings(Struct, frozen=True):
     estop: bool
     battery: float
     reversing: bool | None = False
+    marker: MarkerFix | None = None
+    stranger: int = 0
 
 
 def mcu_commands(vehicle: VehicleConfig) -> tuple[str, ...]:
@@ -66,18 +73,20 @@ def mcu_commands(vehicle: VehicleConfig) -> tuple[str, ...]:
 
 def require_tags(node: Node, layout: Layout, vehicle: VehicleConfig) -> None:
     """Raises ConfigError if a configured device does not offer what the core reads or commands."""
-    wanted = [(vehicle.gnss, t) for t in GNSS_TAGS]
-    wanted += [(vehicle.mcu, t) for t in (*MCU_TAGS, *mcu_commands(vehicle))]
+    wanted = [("gnss", vehicle.gnss, t) for t in GNSS_TAGS]
+    wanted += [("mcu", vehicle.mcu, t) for t in (*MCU_TAGS, *mcu_commands(vehicle))]
     if vehicle.reverse_speed_max_mps > 0.0:
-        wanted.append((vehicle.mcu, REVERSE_TAG))
+        wanted.append(("mcu", vehicle.mcu, REVERSE_TAG))
+    if vehicle.transponder:
+        wanted += [("transponder", vehicle.transponder, t) for t in MARKER_TAGS]
     findings = [
         Finding(
             node.file,
-            f"vehicle.{'gnss' if device == vehicle.gnss else 'mcu'}",
+            f"vehicle.{key}",
             f"device {device!r} has no tag {tag!r}",
             "name a device whose driver offers it, or add the [[device]]",
         )
-        for device, tag in wanted
+        for key, device, tag in wanted
         if f"{device}.{tag}" not in layout.index
     ]
     if findings:
@@ -85,14 +94,25 @@ def require_tags(node: Node, layout: Layout, vehicle: VehicleConfig) -> None:
 
 
 class InputReader:
-    """Reads the tags of one vehicle by their place in the image."""
+    """Reads the tags of one vehicle by their place in the image.
 
-    def __init__(self, vehicle: VehicleConfig, frame: SiteFrame, height_m: float, layout: Layout) -> None:
+    height_m: ellipsoidal, where the receiver gives none. transponders: id -> x, y m in the site frame.
+    """
+
+    def __init__(
+        self,
+        vehicle: VehicleConfig,
+        frame: SiteFrame,
+        height_m: float,
+        layout: Layout,
+        transponders: Mapping[int, tuple[float, float]],
+    ) -> None:
         self._gnss = [layout.index[f"{vehicle.gnss}.{t}"] for t in GNSS_TAGS]
         self._extra = [layout.index.get(f"{vehicle.gnss}.{t}") for t in GNSS_EXTRA_TAGS]
         self._mcu = [layout.index[f"{vehicle.mcu}.{t}"] for t in MCU_TAGS]
         may = vehicle.reverse_speed_max_mps > 0.0
         self._reversing = layout.index[f"{vehicle.mcu}.{REVERSE_TAG}"] if may else None
+        self._marker = MarkerReader(vehicle, transponders, layout)
         self._stale = layout.stale_after_ns
         self._frame = frame
         self._height = height_m
@@ -116,8 +136,13 @@ class InputReader:
         if speed is None:
             # No odometry: the controller's own time-out and our command both brake.
             lost = self._brake * dt
-            wheel, stamp = math.copysign(max(0.0, abs(state.wheel) - lost), state.wheel), now
+            wheel, stamp, walk = (
+                math.copysign(max(0.0, abs(state.wheel) - lost), state.wheel),
+                now,
+                GUESS_WALK,
+            )
         else:
+            walk = 0.0
             wheel, stamp = speed, stamps[self._mcu[0]]
         state.wheel = wheel
         turning = wheel * math.tan(steer) / self._wheelbase if steer is not None else 0.0
@@ -130,6 +155,7 @@ class InputReader:
             rate is not None,
             standing,
             None if load is None else load != 0.0,
+            walk,
         )
         engaged = 0.0 if self._reversing is None else good(self._reversing)
         # One epoch is one stamp: everything is looked at only when a new one came.
@@ -149,6 +175,7 @@ class InputReader:
             estop != 0.0,
             0.0 if battery is None else battery,
             None if engaged is None else engaged != 0.0,
+            *self._marker.read(state.marker, snapshot, now, wheel),
         )
 
     def _fix(self, tags: list[float | None], extra: list[float | None], stamp: int) -> GnssFix | None:

@@ -201,6 +201,14 @@ def _waits(state: VehicleState, book: OrderBook, now: Situation) -> tuple[Reason
 def _position(state: VehicleState, now: Situation, alert_limit_m: float) -> Explanation:
     pose = now.pose
     if not pose.known:
+        if state.wrong_way:
+            text = "refused: GNSS shows the vehicle on its lane the wrong way round"
+            reason = Reason(
+                code="wrong_way",
+                text=text,
+                remedy="look how it stands; check the antennas and vehicle.antenna.heading_offset_deg",
+            )
+            return Explanation(subject="position", state="unknown", summary=text, reasons=(reason,))
         text = f"not known; {state.localiser.acquiring.candidates} good epochs so far"
         reason = Reason(
             code="position_unknown", text=text, remedy="needs RTK fixes with heading while the vehicle stands"

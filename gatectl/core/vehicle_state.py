@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from gatectl.core.motion import ExcitationState, LocaliserState, SpeedState, TrackState
 from gatectl.core.safety import MatrixState
 from gatectl.core.vehicle_lease import LeaseState
+from gatectl.core.vehicle_marker import MarkerState
 from gatectl.core.vehicle_order import OrderState
 from gatectl.model import vda5050
 
@@ -43,8 +44,8 @@ class VehicleState(Struct, kw_only=True):
     boot_no * RESETS_PER_BOOT + resets, and 0 before the first. seen: ids of the last commands.
     epoch_utc: of the last GNSS epoch taken. wheel: last measured m/s. way: the route that the place
     `track.s` belongs to (see `vehicle_network`); placed: it was looked up there. reverse: the direction
-    of travel, changed only at standstill. running: `drive` was carried out last scan; tripped: it was
-    tripped (as it is at every start).
+    of travel, changed only at standstill. wrong_way: the last start was refused for its heading. running:
+    `drive` was carried out last scan; tripped: it was tripped (as it is at every start).
     """
 
     boot_no: int
@@ -59,8 +60,10 @@ class VehicleState(Struct, kw_only=True):
     wheel: float = 0.0
     way: str = ""
     placed: bool = False
+    wrong_way: bool = False
     reverse: bool = False
     localiser: LocaliserState
+    marker: MarkerState = field(default_factory=MarkerState)
     track: TrackState
     speed: SpeedState
     excitation: ExcitationState
