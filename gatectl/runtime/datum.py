@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from pyproj import CRS, Geod, Transformer
@@ -41,6 +42,7 @@ FASTEST_MPY = 0.1
 SAME_EPOCH_YEARS = 0.01
 
 WGS_84 = CRS("EPSG:4326")
+ITRF2014 = CRS("EPSG:9000")
 
 _REALISATION = (
     'name the realisation of the correction service in [datum] crs, such as "EPSG:9000" (ITRF2014), '
@@ -73,7 +75,8 @@ class Frame:
     def moves(self) -> bool:
         """True if the ground moves in it: coordinates of a mark change by some cm a year."""
         kind = _datum(self.geographic).type_name
-        return kind.startswith("Dynamic") or "WGS 84" in self.datum or "World Geodetic" in self.datum
+        earth_fixed = ("WGS 84", "World Geodetic", CGCS2000)
+        return kind.startswith("Dynamic") or any(name in self.datum for name in earth_fixed)
 
     @property
     def realised(self) -> float:
@@ -193,7 +196,9 @@ def way(
             operations.append(operation)
             parts.append(part)
     step_first = survey.realised > receiver.realised
-    epoch = receiver.epoch if step_first else survey.epoch
+    # Coordinates in a frame that moves with the plate have no epoch of their own: that of the other counts.
+    early = not survey.moves or (receiver.moves and step_first)
+    epoch = receiver.epoch if early else survey.epoch
     step = _step(survey, receiver, velocity)
     found = Way(unproject, operations, step, epoch=epoch, step_first=step_first)
     found.parts = parts
@@ -216,9 +221,8 @@ def _known(frame_: Frame) -> CRS:
 
 def _years(survey: Frame, receiver: Frame) -> float:
     """Over how many years the ground moves between the two epochs; 0 in frames that move with it."""
-    moves = [f.moves or f.datum == CGCS2000 for f in (survey, receiver)]
     years = receiver.epoch - survey.epoch
-    return years if all(moves) and abs(years) > SAME_EPOCH_YEARS else 0.0
+    return years if survey.moves and receiver.moves and abs(years) > SAME_EPOCH_YEARS else 0.0
 
 
 def _step(survey: Frame, receiver: Frame, velocity: Velocity | None) -> tuple[float, float]:
@@ -239,11 +243,13 @@ def _motion(survey: Frame, receiver: Frame, velocity: Velocity | None) -> list[P
 
 
 def _operations(source: CRS, target: CRS, origin: Origin, wanted: object) -> list[tuple[Transformer, Part]]:
-    """PROJ's operation, or the two by way of the WGS 84 ensemble, which most national datums refer to."""
+    """PROJ's operation; else by way of the WGS 84 ensemble, which national datums refer to, and ITRF2014."""
     try:
-        groups = [_group(source, target, origin)]
-        if not groups[0].transformers:
-            groups = [_group(source, WGS_84, origin), _group(WGS_84, target, origin)]
+        for between in ([], [WGS_84], [WGS_84, ITRF2014], [ITRF2014, WGS_84]):
+            hops = [source, *between, target]
+            groups = [_group(a, b, origin) for a, b in pairwise(hops)]
+            if all(group.transformers for group in groups):
+                break
     except PROJ_ERRORS as error:
         raise Refused("crs", f"no way from {source.name} to {target.name}: {error}", _REALISATION) from error
     if not all(group.transformers for group in groups):

@@ -74,6 +74,25 @@ def test_vn_2000_to_a_realisation_goes_by_the_ensemble_and_is_charged_for_it():
     assert len(there.parts) == 2
 
 
+@pytest.mark.parametrize(
+    ("survey", "receiver", "accuracy"),
+    [
+        (("EPSG:9215", 2000.0), ("EPSG:4490", 2000.0), 1.0 + 2.01 + 0.01 + 0.03),
+        (("EPSG:4490", 2000.0), ("EPSG:4756", 2000.0), 1.0 + 2.01 + 0.01 + 0.03),
+        (("EPSG:4490", 2000.0), ("EPSG:4326", 2000.0), 2.01 + 0.01 + 0.03),
+    ],
+)
+def test_across_the_border_there_is_a_way_and_its_price_calls_for_a_calibration(survey, receiver, accuracy):
+    found = find(survey, receiver)
+    assert found.accuracy_m == pytest.approx(accuracy, abs=0.02)
+    points = [(500_000.0, 2_431_000.0)] if survey[0] == "EPSG:9215" else [(106.712, 21.976)]
+    [lon], [lat] = found.go(points)
+    back = find(receiver, survey)
+    [lon2], [lat2] = back.go([(lon, lat)])
+    [lon0], [lat0] = find(survey, survey).go(points)
+    assert np.linalg.norm(cartesian(lon2, lat2) - cartesian(lon0, lat0)) < 0.001
+
+
 def test_several_operations_and_the_one_that_the_surveyor_names():
     delta = Origin(latitude_deg=10.0, longitude_deg=106.0, height_m=0.0)
     found = find(("EPSG:4756", 2000.0), ("EPSG:4326", 2000.0), delta, wanted="VN-2000 to WGS 84 (1)")
@@ -132,7 +151,6 @@ def test_what_a_way_is_charged(survey, receiver, accuracy):
     ("survey", "receiver", "key"),
     [
         (("EPSG:4490", 2026.9), ("EPSG:9000", 2026.9), "epoch"),  # CGCS2000 has one epoch
-        (("EPSG:4490", 2000.0), ("EPSG:4326", 2000.0), "crs"),  # which WGS 84?
         (("EPSG:4214", 2000.0), ("EPSG:9000", 2020.0), "crs"),  # Beijing 1954
         (("GCJ-02", 2026.9), ("EPSG:4326", 2026.9), "crs"),
         (("+proj=longlat +ellps=GRS80", 2026.9), ("EPSG:4326", 2026.9), "crs"),

@@ -103,6 +103,18 @@ def test_a_site_calibration_makes_vn_2000_exact() -> None:
     assert "worst residual 1" in text
 
 
+def test_vn_2000_lanes_for_a_service_in_cgcs2000_are_calibrated_as_well() -> None:
+    """Both sides of the border: the marks are what the published ways cannot know."""
+    marks = measured("EPSG:4756", ((0.9, -0.5),) * 4)
+    datum = DatumConfig(crs="EPSG:4490", epoch=2000.0, point=marks)
+    found = read(collection("EPSG:4756", POINTS), datum)
+    assert not found.findings
+    coarse = DatumConfig(crs="EPSG:4326", epoch=2026.9, accuracy_m=9.0)
+    [plain] = lanes_of(collection("EPSG:4756", POINTS), coarse)
+    for before, after in zip(plain.points, found.lanes[0].points, strict=True):
+        assert after == pytest.approx((before[0] + 0.9, before[1] - 0.5), abs=0.001)
+
+
 @pytest.mark.parametrize(
     ("off_m", "more", "key", "text"),
     [
