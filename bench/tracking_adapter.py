@@ -29,6 +29,7 @@ from gatectl.model.site import Limits
 EPOCH_NS = 1_000_000_000  # the benchmark's t = 0 on our monotonic clock
 STANDSTILL_MPS, STANDSTILL_S = 0.03, 0.3  # what the drive controller's firmware calls standstill
 CORRECTION_AGE_S = 1.0
+ALL_WHEEL_BELOW_M = 5.0  # VehicleInfo only tells the effective wheelbase; no such vehicle is this short
 GIVEN_BIAS_TAU_S = 5.0
 # What the benchmark's time-optimal bound keeps to.
 ACCEL_MPS2 = 0.55
@@ -37,10 +38,12 @@ SITE_LIMITS = Limits(speed_mps=20 / 3.6, curve_speed_mps=20 / 3.6, lateral_accel
 
 def vehicle_config(info: Any) -> VehicleConfig:
     """The benchmark's VehicleInfo as a node file would have it; a command's way is dead time too."""
+    all_wheel = info.l_eff < ALL_WHEEL_BELOW_M
     return VehicleConfig(
         serial="bench",
         manufacturer="bench",
-        wheelbase_m=info.l_eff,
+        wheelbase_m=2 * info.l_eff if all_wheel else info.l_eff,
+        steering="all_wheel" if all_wheel else "front",
         steer_max_deg=math.degrees(info.steer_max),
         steer_rate_max_dps=math.degrees(info.steer_rate_max),
         steer_dead_s=info.steer_dead + info.link_delay,

@@ -25,11 +25,11 @@ from gatectl.core.motion.route import Route
 from gatectl.core.motion.track_predict import Place, Predictor
 from gatectl.model.node import VehicleConfig
 
-GAIN_PER_M = 0.35  # natural wave number of the closed loop at low speed
-GAIN_PER_S = 1.6  # its natural frequency at high speed
+GAIN_PER_M = 0.32  # natural wave number of the closed loop at low speed
+GAIN_PER_S = 1.3  # its natural frequency at high speed
 ERROR_MAX_M = 1.0  # a larger error steers no harder
 HEADING_MAX_RAD = 1.2
-OFFSET_TAU_S = 4.0
+OFFSET_TAU_S = 3.0
 OFFSET_SPEED_MPS = 2.0  # learned at half that pace, from v2 / (v2 + this2)
 OFFSET_MAX_RAD = math.radians(2.0)
 ACCEL_TAU_S = 0.4
@@ -80,7 +80,7 @@ class Tracker:
         near = route.project(pose.x, pose.y, state.s)
         state.s = near.s
         point = route.at(near.s)
-        course = pose.yaw - pose.slip * pose.speed * pose.yaw_rate + pose.crab
+        course = pose.yaw - pose.slip * abs(pose.speed) * pose.yaw_rate + pose.crab
         return Deviation(near.s, near.lateral, math.remainder(course - point.yaw, math.tau))
 
     def step(
@@ -124,7 +124,8 @@ class Tracker:
         behind = route.at(near.s - math.copysign(self._predictor.drift_m, v))
         # Errors. The heading that keeps to the route differs from the route's by the tyres' drift.
         forward = math.copysign(1.0, v)
-        heading = math.remainder(place.yaw - here.yaw - slip * v * v * behind.curvature + pose.crab, math.tau)
+        drift = slip * v * abs(v)
+        heading = math.remainder(place.yaw - here.yaw - drift * behind.curvature + pose.crab, math.tau)
         heading = max(-HEADING_MAX_RAD, min(HEADING_MAX_RAD, heading))
         lateral = max(-ERROR_MAX_M, min(ERROR_MAX_M, near.lateral))
         # Feed-forward, and what of it should be there by now.
@@ -132,14 +133,22 @@ class Tracker:
         lag = yaw_lag + self._steering.lag_s
         turning = _curvature(route, near.s + v * yaw_lag, v, slip, state.accel)
         ahead = _curvature(route, near.s + v * (lag + 0.5 * self._period), v, slip, state.accel)
-        excess = self._predictor.bend(place.angle, slip * v * v * turning) - turning
-        gain = min(GAIN_PER_M, GAIN_PER_S / max(abs(v), 0.1))
+        excess = self._predictor.bend(place.angle, drift * turning) - turning
+        gain = self._gain(v, lateral, heading)
         lag_m = lag * abs(v)
         bend = ahead / max(0.2, 1.0 - ahead * lateral)
         bend -= gain * gain * lateral
         bend -= forward * (2 * gain + lag_m * gain * gain) * heading
         bend -= 2 * gain * lag_m * excess
-        return self._predictor.angle(bend, slip * v * v * ahead)
+        return self._predictor.angle(bend, drift * ahead)
+
+    def _gain(self, v: float, lateral: float, heading: float) -> float:
+        """Wave number 1/m of the closed loop; a wide error is steered out at a pace at which the
+        actuator's rate suffices, else the loop would swing."""
+        gain = min(GAIN_PER_M, GAIN_PER_S / max(abs(v), 0.1))
+        sharpness = self._steering.rate_max / (self._length * max(abs(v), 0.1))
+        wish = gain * gain * (gain * abs(lateral) + 2 * abs(heading))
+        return gain * math.sqrt(sharpness / wish) if wish > sharpness else gain
 
     def _observe(self, state: TrackState, pose: Estimate, dt: float) -> None:
         """Acceleration from the speed; the steering offset from what the yaw rate shows beyond the model."""
@@ -164,4 +173,5 @@ class Tracker:
 def _curvature(route: Route, s: float, v: float, slip: float, accel: float) -> float:
     """Yaw rate over speed (1/m) that keeps a slipping vehicle on the route at s."""
     point = route.at(s)
-    return point.curvature + slip * (v * v * point.sharpness + 2 * accel * point.curvature)
+    share = math.copysign(slip, v) * (v * v * point.sharpness + 2 * accel * point.curvature)
+    return point.curvature + share

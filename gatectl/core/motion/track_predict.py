@@ -5,6 +5,7 @@ cornering stiffness per mass (the slip coefficient is 1 / c), k2 the yaw inertia
 the axles' distances from the centre of gravity, its linear equations come apart exactly:
     yaw_rate' = (v tan(steer) / L - yaw_rate) / (v k2 / (c lf lr))
     rear drift angle = -v2 curvature / c of the place g = (k2 - lf lr) / lf behind
+Backwards the tyres drift to the same side, so the angle between heading and course is the other way round.
 k2 / (lf lr) and g / L vary little from vehicle to vehicle; steered on all wheels the middle has g near 0.
 """
 
@@ -63,21 +64,21 @@ class Predictor:
 
     def yaw_rate(self, rate: float, angle: float, speed: float, slip: float, dt: float) -> float:
         """The yaw rate rad/s, dt s later."""
-        target = speed * self.bend(angle, slip * speed * rate)
+        target = speed * self.bend(angle, slip * abs(speed) * rate)
         return rate + (target - rate) * dt / (dt + self.yaw_lag(speed, slip))
 
     def after_dead_time(self, state: SteeringState, pose: Estimate, accel: float) -> Place:
         """From the pose now, accel m/s2 along the heading."""
         x, y, yaw, v, rate, slip = pose.x, pose.y, pose.yaw, pose.speed, pose.yaw_rate, pose.slip
         angle, turn = state.angle, state.rate
-        drift, ahead = -slip * v * rate, 0.0
+        drift, ahead = -slip * abs(v) * rate, 0.0
         move = self._steering.move
         for target, share in self._steering.pending(state):
             dt = share * self._period
             angle, turn = move(angle, turn, target, dt)
             rate = self.yaw_rate(rate, angle, v, slip, dt)
             lag = slip * abs(v) + self.drift_m / max(abs(v), 0.1)
-            drift += (-slip * v * rate - drift) * dt / (dt + lag)
+            drift += (-slip * abs(v) * rate - drift) * dt / (dt + lag)
             step = v * dt
             course = yaw + 0.5 * rate * dt + drift + pose.crab
             x += step * math.cos(course)
