@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from gatectl.core.motion import Route, SpeedLimits, Stretches
-from gatectl.core.motion.joint import Joint, join
+from gatectl.core.motion.joint import JOIN_M, Joint, join
 from gatectl.model.node import VehicleConfig
 from gatectl.model.site import Site
 
@@ -47,9 +47,13 @@ class LaneNetwork:
         if joint is None:
             return [(begin, end, block) for lane, begin, end, block in spans if lane == way]
         leave, shift = joint.leave_s, joint.shift
-        out = [(a, min(b, leave), k) for lane, a, b, k in spans if lane == joint.first and a < leave]
-        return out + [
-            (max(a + shift, leave), b + shift, k)
+        # What the survey left between the lanes belongs to no block: theirs meet at the joint.
+        near, far = leave - 2 * JOIN_M, leave + 2 * JOIN_M
+        before = [
+            (a, leave if b > near else b, k) for lane, a, b, k in spans if lane == joint.first and a < leave
+        ]
+        return before + [
+            (leave if a + shift < far else a + shift, b + shift, k)
             for lane, a, b, k in spans
             if lane == joint.second and b + shift > leave
         ]

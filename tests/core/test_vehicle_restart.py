@@ -104,7 +104,7 @@ def test_two_runs_are_identical_and_a_stored_state_goes_on_identically() -> None
 
 def test_shutdown_writes_safe_values() -> None:
     loop = under_way(speed=1.0)
-    assert loop.core.shutdown(loop.state) == [0.0, 0.0, 0.0, 1.0, 0.0]
+    assert loop.core.shutdown(loop.state) == [0.0, 0.0, 0.0, 1.0, 0.0, 0.0]
 
 
 def test_losing_the_drive_controllers_answers_trips() -> None:

@@ -35,6 +35,7 @@ from gatectl.model.messages import (
 )
 from gatectl.model.quality import GOOD_BYTE
 from gatectl.model.scan import Recovered, ScanInputs, ScanOutputs
+from gatectl.model.site import Site
 from hil.plant.vehicle import VehicleParams, VehiclePlant
 
 PERIOD_NS = 20_000_000
@@ -50,14 +51,17 @@ class VehicleLoop:
         start_m: float = 21.0,
         lane: str = "east",
         vehicle: str = "1",
+        site: Site | None = None,
+        **config: Any,
     ) -> None:
-        self.site = demo_site()
-        self.node = demo_node(self.site, f"vehicle{vehicle}.toml")
+        """site: another one than the demo's; config: keys of the vehicle's table."""
+        self.site = site or demo_site()
+        self.node = demo_node(self.site, f"vehicle{vehicle}.toml", **config)
         self.layout = vehicle_layout(self.node)
         built = core.build(self.node, self.layout)
         assert isinstance(built, VehicleCore)
         self.core = built
-        points = next(x for x in self.site.lanes if x.id == lane).points
+        points = next(x for x in demo_site().lanes if x.id == lane).points
         self.route = Route(lane, points)
         self.rng = np.random.default_rng(seed)
         start = self.route.at(start_m)
@@ -72,7 +76,8 @@ class VehicleLoop:
         self.now = 1_000_000_000
         self.scan_no = 0
         self.armed, self.estop, self.seen_reset = False, False, 0.0
-        self.mcu_silent, self.slow_scans = False, 0
+        self.mcu_silent, self.slow_scans, self.turned_moving = False, 0, 0
+        self.withheld: set[str] = set()  # tags that nothing writes any more
         self.loaded: float | None = None
         self.leased: tuple[str, ...] = ()
         self.lease_sequence = 0
@@ -90,8 +95,17 @@ class VehicleLoop:
     def utc(self) -> int:
         return UTC_NS + self.now
 
-    def order(self, update: int, released: int, names: list[str], first: int = 0, **actions: str) -> None:
-        """names from position `first`; the first `released` of them are base. actions: node=pick|drop."""
+    def order(
+        self,
+        update: int,
+        released: int,
+        names: list[str],
+        first: int = 0,
+        edge: dict[str, Any] | None = None,
+        **actions: str,
+    ) -> None:
+        """names from position `first`; the first `released` of them are base. actions: node=pick|drop.
+        edge: what every edge has besides, such as orientation."""
         nodes = tuple(
             vda5050.Node(
                 node_id=n,
@@ -117,6 +131,7 @@ class VehicleLoop:
                 released=i + 1 < released,
                 start_node_id=a,
                 end_node_id=b,
+                **(edge or {}),
             )
             for i, (a, b) in enumerate(pairwise(names))
         )
@@ -158,6 +173,8 @@ class VehicleLoop:
 
     def _put(self, device: str, values: dict[str, float]) -> None:
         for name, value in values.items():
+            if f"{device}.{name}" in self.withheld:
+                continue
             i = self.layout.index[f"{device}.{name}"]
             self.snapshot.values[i] = value
             self.snapshot.stamps_mono_ns[i] = self.now
@@ -185,7 +202,8 @@ class VehicleLoop:
                 "armed": float(self.armed),
                 "estop": float(self.estop),
                 "fault": 0.0,
-                "speed": max(0.0, speed),
+                "speed": min(0.0, speed) if plant.reversing else max(0.0, speed),
+                "reversing": float(plant.reversing),
                 "steer_angle": plant.steer_rad,
                 "yaw_rate": plant.yaw_rate + self.gyro_bias + math.radians(0.05) * noise[1],
                 "brake_applied": float(plant._brake > 0.5),
@@ -199,14 +217,24 @@ class VehicleLoop:
         )
 
     def _drive(self, outputs: ScanOutputs) -> None:
-        enable, steer, accel, brake, count = outputs.commands
+        enable, steer, accel, brake, count, reverse = outputs.commands
         if self.estop or self.mcu_silent:
             self.armed = False
         elif count > self.seen_reset and enable:
             self.armed = True
         self.seen_reset = count
         go = self.armed and enable and not self.mcu_silent
-        self.plant.advance(steer, accel if go else 0.0, bool(brake) or not go, PERIOD_NS * 1e-9)
+        # A direction is engaged at standstill and on the brake only; until it is, the brake is on.
+        wanted = bool(reverse) if go else self.plant.reversing
+        turning = wanted != self.plant.reversing
+        ready = self.slow_scans >= 15 and self.plant.speed == 0.0
+        self.turned_moving += turning and not ready
+        stop = bool(brake) or not go or turning
+        if stop:
+            accel = min(accel, 0.0)
+        self.plant.advance(
+            steer, accel if go else 0.0, stop, PERIOD_NS * 1e-9, wanted if ready else self.plant.reversing
+        )
 
     def step(self) -> ScanOutputs:
         self.scan_no += 1
@@ -241,7 +269,7 @@ class VehicleLoop:
         self._drive(outputs)
         near = self.route.project(self.plant.x, self.plant.y, self.s_true)
         self.s_true = near.s
-        if self.plant.speed > 0.05:
+        if abs(self.plant.speed) > 0.05:
             self.laterals.append(near.lateral)
         return outputs
 
@@ -276,7 +304,7 @@ class VehicleLoop:
 
     def stop_error(self, node: str) -> float:
         """True position beyond the node, m."""
-        return self.s_true - self.core._book.places[node].at_m
+        return self.s_true - next(n.at_m for n in demo_site().config.node if n.id == node)
 
     def restart(self) -> None:
         """The scan process dies and a new one starts from what was committed."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from gatectl import core
-from gatectl.core.motion import SiteFrame
+from gatectl.core.motion import Route, SiteFrame
 from gatectl.model import (
     Block,
     Direction,
@@ -19,7 +20,7 @@ from gatectl.model import (
     TagSpec,
 )
 from gatectl.model.node import Node, NodeConfig
-from gatectl.model.site import InterlockConfig, Lane, Site, SiteConfig
+from gatectl.model.site import InterlockConfig, Lane, Site, SiteConfig, SpanConfig
 from hil.plant.vehicle import VehiclePlant
 
 DEMO = Path(__file__).parents[2] / "config" / "demo"
@@ -32,9 +33,10 @@ GNSS = (
 )
 MCU = (
     *("armed", "estop", "fault", "speed", "steer_angle", "yaw_rate", "brake_applied", "standstill"),
-    *("load_present", "host_timeout", "clamped", "battery", "alive"),
+    *("load_present", "host_timeout", "clamped", "battery", "alive", "reversing"),
 )
-COMMANDS = ("enable", "steer", "accel", "brake", "reset_count")
+TRANSPONDER = ("count", "id", "lateral", "age", "signal", "alive")
+COMMANDS = ("enable", "steer", "accel", "brake", "reset_count", "reverse")
 
 
 def demo_site() -> Site:
@@ -55,8 +57,52 @@ def demo_site() -> Site:
     return Site(config=config, lanes=lanes, interlocks=interlocks)
 
 
-def demo_node(site: Site, name: str = "vehicle1.toml") -> Node:
+def split_site(site: Site, at_m: float, gap_m: tuple[float, float] = (0.0, 0.0)) -> Site:
+    """The same site with the lane `east` in two: `east`, then `east2` from at_m on.
+
+    gap_m: by how much the second lane was surveyed off, along and to the left."""
+    points = next(lane.points for lane in site.lanes if lane.id == "east")
+    line = Route("east", points)
+    cut = line.at(at_m)
+    c, s = math.cos(cut.yaw), math.sin(cut.yaw)
+    off = (gap_m[0] * c - gap_m[1] * s, gap_m[0] * s + gap_m[1] * c)
+    before = [line.at(0.5 * i) for i in range(round(at_m / 0.5))] + [cut]
+    after = [line.at(at_m + 0.5 * i) for i in range(int((line.length - at_m) / 0.5) + 1)]
+    parts = {
+        "east": tuple((p.x, p.y) for p in before),
+        "east2": tuple((p.x + off[0], p.y + off[1]) for p in after),
+    }
+    lanes = tuple(lane for lane in site.lanes if lane.id != "east")
+    lanes += tuple(Lane(id=k, points=p) for k, p in parts.items())
+
+    def moved(span: SpanConfig) -> tuple[SpanConfig, ...]:
+        if span.lane != "east" or span.to_m <= at_m:
+            return (span,)
+        late = msgspec.structs.replace(
+            span, lane="east2", from_m=max(0.0, span.from_m - at_m), to_m=span.to_m - at_m
+        )
+        return (late,) if span.from_m >= at_m else (msgspec.structs.replace(span, to_m=at_m), late)
+
+    config = msgspec.structs.replace(
+        site.config,
+        block=tuple(
+            msgspec.structs.replace(b, spans=tuple(x for s in b.spans for x in moved(s)))
+            for b in site.config.block
+        ),
+        node=tuple(
+            msgspec.structs.replace(n, lane="east2", at_m=n.at_m - at_m)
+            if n.lane == "east" and n.at_m >= at_m
+            else n
+            for n in site.config.node
+        ),
+    )
+    return msgspec.structs.replace(site, config=config, lanes=lanes)
+
+
+def demo_node(site: Site, name: str = "vehicle1.toml", **vehicle: Any) -> Node:
+    """vehicle: keys of the vehicle's table that are to be others than the demo's."""
     config = msgspec.toml.decode((DEMO / name).read_bytes(), type=NodeConfig)
+    config = msgspec.structs.replace(config, vehicle=msgspec.structs.replace(config.vehicle, **vehicle))
     return Node(file=str(DEMO / name), digest="", config=config, site=site, sources={})
 
 
@@ -74,10 +120,14 @@ def vehicle_layout(node: Node) -> Layout:
         )
         for n in COMMANDS
     )
+    assert node.config.vehicle is not None
+    reader = node.config.vehicle.transponder
+    tags = tuple(TagSpec(name=n, stale_after_s=0.5) for n in TRANSPONDER)
     return Layout(
         [
             Block("gnss", Direction.STATE, gnss),
             Block("mcu", Direction.STATE, mcu),
+            *([Block(reader, Direction.STATE, tags)] if reader else []),
             Block("mcu", Direction.COMMAND, commands),
             Block("core", Direction.STATE, core.tags(node.config, node.site)),
         ]
@@ -85,7 +135,7 @@ def vehicle_layout(node: Node) -> Layout:
 
 
 class GnssModel:
-    """RTK at 10 Hz: white 1 cm and slow 1.1 cm / 60 s per axis, heading 0.15 deg, velocity 2 cm/s, 60 ms late."""
+    """RTK, 10 Hz, 60 ms late: white 1 cm, slow 1.1 cm / 60 s per axis, heading 0.15 deg, velocity 2 cm/s."""
 
     def __init__(self, frame: SiteFrame, rng: np.random.Generator) -> None:
         self.frame, self.rng = frame, rng

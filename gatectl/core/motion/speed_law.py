@@ -35,6 +35,7 @@ FOLLOW_M = 0.05  # nor, once arrived, is what the estimate wanders by
 OBSERVER = 3.0  # rad/s
 DRAG_MAX_MPS2 = 0.75  # 5 % of grade, rolling drag and a drive gain 8 % off
 ROLLING_MPS2 = 0.08  # of the drag, what does not turn round with the direction of travel
+ROLLS_MPS, PUSH_MPS2 = 0.1, 0.1
 HARD = 1.6  # of the planned deceleration: how hard the law itself may brake
 
 
@@ -169,7 +170,9 @@ class SpeedLaw:
         state.accel += (due - state.accel) * min(1.0, dt / self._tau)
         error = speed - state.speed
         state.speed += dt * (state.accel + 2 * OBSERVER * error)
-        if speed > 0.1:
+        # A vehicle that is pushed and does not move stands before a grade; one that brakes at walking pace
+        # shows nothing.
+        if speed > ROLLS_MPS or state.accel > PUSH_MPS2:
             drag = state.drag - dt * OBSERVER * OBSERVER * error
             state.drag = max(-DRAG_MAX_MPS2, min(DRAG_MAX_MPS2, drag))
 

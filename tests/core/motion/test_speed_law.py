@@ -71,6 +71,16 @@ def test_stops_and_starts_again_on_a_grade_without_rolling_back(grade: float, ga
     assert abs(drive.s - 120.0) < 0.02
 
 
+@pytest.mark.parametrize("grade", [-0.05, 0.05])
+def test_starts_on_a_grade_that_it_does_not_know_of(grade: float) -> None:
+    """As after a restart: it takes a moment, and rolls back by centimetres at most."""
+    drive = Drive(0.94, 0.08, lambda s: 9.81 * grade)
+    seen = drive_to(30.0, SpeedLaw(VEHICLE, DT_S), drive, OPEN, seconds=40.0)
+    assert abs(drive.s - 30.0) < 0.02
+    assert min(s for s, _, _ in seen) > -0.06
+    assert len(seen) * DT_S < 25.0
+
+
 @settings(max_examples=15, deadline=None)
 @given(first=st.floats(20.0, 60.0), at=st.floats(2.0, 12.0), second=st.floats(0.0, 60.0))
 def test_an_extended_authority_is_never_overrun(first: float, at: float, second: float) -> None:
