@@ -91,7 +91,9 @@ def why(
     from gatectl.runtime.control import request  # noqa: PLC0415 - start-up time
 
     node, subject = _node_and_rest(words)
-    answer = request(_runtime_dir(node, runtime_dir), {"ask": "why", "subject": subject})
+    directory = _runtime_dir(node, runtime_dir)
+    answer = request(directory, {"ask": "why", "subject": subject})
+    show.add_receiver_reasons(answer, directory)
     if as_json:
         _print_json(answer)
     else:

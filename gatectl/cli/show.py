@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 import sys
+import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from gatectl.cli.gnss_reasons import reasons
 from gatectl.model import Kind, Layout, Snapshot
+from gatectl.runtime.image import Image
+from gatectl.runtime.layout import load_layout
 from gatectl.runtime.recover import RecoverReport
 from gatectl.runtime.replay import ReplayReport
 
@@ -57,6 +62,16 @@ def status(answer: dict[str, Any]) -> None:
     age = answer.get("status_age_s")
     if age is not None and age > 3.0:
         print(f"\nthis is {age:.0f} s old: the scan process does not report")
+
+
+def add_receiver_reasons(answer: dict[str, Any], directory: Path) -> None:
+    """To what the core says about the position: why the receiver's tags are not good (read here, like
+    the devices of `status`: the core only knows that they are not)."""
+    about = [item for item in answer["explanations"] if item["subject"] == "position"]
+    if about:
+        layout = load_layout(directory / "layout.json")
+        snapshot = Image.attach(directory / "image", layout).snapshot()
+        about[0].setdefault("reasons", []).extend(reasons(layout, snapshot, time.monotonic_ns()))
 
 
 def explanations(answer: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from gatectl.model import Finding
-from gatectl.model.node import MqttConfig, ScanConfig, VehicleConfig
+from gatectl.model.node import AntennaConfig, MqttConfig, ScanConfig, VehicleConfig
 from gatectl.model.site import Limits
 from gatectl.runtime.config_devices import Tags
 from gatectl.runtime.config_site import SiteView
@@ -26,6 +26,9 @@ _NEEDS: dict[str, tuple[str, ...]] = {
 }
 
 Fault = tuple[str, str, str]
+
+ARM_MAX_M = 10.0
+"""No gate vehicle is so long or high that its antenna could be farther from the control point."""
 
 
 def check_role(file: str, raw: dict[str, Any], tags: Tags, site: SiteView, limits: Limits) -> list[Finding]:
@@ -74,6 +77,7 @@ def _vehicle(raw: dict[str, Any], tags: Tags, site: SiteView, limits: Limits) ->
         return
     for key in ("gnss", "mcu"):
         yield from _device(f"vehicle.{key}", key, getattr(vehicle, key), tags)
+    yield from _antenna(vehicle.antenna)
     if vehicle.transponder:
         yield from _device("vehicle.transponder", "transponder", vehicle.transponder, tags)
         if not site.transponder.names:
@@ -92,6 +96,15 @@ def _vehicle(raw: dict[str, Any], tags: Tags, site: SiteView, limits: Limits) ->
             f"{vehicle.speed_max_mps:g} m/s is below the site's curve speed {limits.curve_speed_mps:g} m/s"
         )
         yield "vehicle.speed_max_mps", cause, "correct the one that is wrong"
+
+
+def _antenna(antenna: AntennaConfig) -> Iterator[Fault]:
+    """An arm in centimetres or in the wrong frame is metres of error in every position."""
+    for key in ("forward_m", "left_m", "up_m"):
+        arm_m = getattr(antenna, key)
+        if abs(arm_m) > ARM_MAX_M:
+            cause = f"the antenna is {arm_m:g} m from the control point"
+            yield f"vehicle.antenna.{key}", cause, "measure it in metres from the vehicle's control point"
 
 
 def _gate(tags: Tags, site: SiteView) -> Iterator[Fault]:
