@@ -14,7 +14,7 @@ import pytest
 from device_port import FakePort, eventually
 
 from drivers.gnss import GnssConfig, GnssDriver
-from gatectl.model import Cause, Quality
+from gatectl.model import Cause, DeviceError, Quality
 from gatectl.model.device import Wire
 from gatectl.model.tags import check_tag_names
 
@@ -242,6 +242,52 @@ async def test_a_port_that_is_not_there_is_told_once_and_waited_for(path):
         await rig.epochs(2)
     assert [level for level, _ in rig.port.logs] == ["warning"]
     assert "no such port" in rig.port.logs[0][1]
+
+
+async def test_alive_is_told_again_while_nothing_is_heard(path):
+    """GOOD 0, as every driver's: it knows that the device is not heard, and must not grow stale."""
+    rig = Rig(Wire(port=str(path)))
+    async with rig:
+        await rig.epochs(3)  # one for the loss, then `alive` alone
+    stamps = [commit["alive"].stamp_mono_ns for commit in rig.port.commits]
+    assert stamps == sorted(set(stamps))
+    assert rig.port.value("alive") == 0
+    assert {c["latitude"].cause for c in rig.port.commits} == {Cause.LINK_DOWN}
+
+
+async def test_messages_without_an_epoch_keep_the_receiver_alive(rig):
+    """A receiver that is set to send GSV alone is heard, although it gives no position."""
+    rig.send(line("GPGSV,1,1,01,05,45,090,44"))
+    await eventually(lambda: rig.port.samples["alive"].good, "alive")
+    assert rig.port.value("alive") == 1
+    assert rig.port.samples["latitude"].quality is Quality.BAD
+
+
+async def test_a_pulse_gives_the_age_and_its_loss_only_costs_that(rig):
+    """No PPS device here: the pulse is a reader of our own."""
+    driver, port = rig.driver, rig.port
+    begin = port.mono_ns()
+
+    class Pulses:
+        lost = False
+
+        def mono_ns(self):
+            if self.lost:
+                raise DeviceError("no pulse can be read", "check the cable", where="/dev/pps9")
+            return begin - 910_000_000  # the epoch below, 0.1 s after its second, was 0.81 s before `begin`
+
+    driver._pulses = pulses = Pulses()
+    await rig.play(burst(1))
+    await rig.epochs(1)
+    stamp = port.samples["epoch_age"].stamp_mono_ns
+    assert port.value("epoch_age") == pytest.approx(((stamp - begin) * 1e-9 + 0.81) % 1.0, abs=1e-6)
+    pulses.lost = True
+    await rig.play(burst(2))
+    await rig.epochs(2)
+    assert port.value("epoch_age") >= 0.06
+    assert [text for level, text in port.logs if level == "warning"] == [
+        "/dev/pps9: no pulse can be read - check the cable"
+    ]
 
 
 def test_tags_are_named_and_go_stale_after_two_missing_epochs():
