@@ -20,8 +20,9 @@ UBX: Final = 3
 SKIPPED: Final = 4
 
 # Neither `$` nor `#` stands inside: each begins anew, so that a torn line takes no good one with it.
-PLAIN_SENTENCE = re.compile(rb'[\r\n]*(\$([ -"%-)+-~]{1,400})\*([0-9A-Fa-f]{2}))')
-_SENTENCE_BODY = re.compile(rb'\$[ -"%-)+-~]{0,400}').match
+PLAIN_SENTENCE = re.compile(rb'[\r\n]*(\$([A-Z][ -"%-)+-~]{1,399})\*([0-9A-Fa-f]{2}))(?![ -"%-~])')
+_SENTENCE_BODY = re.compile(rb'\$[A-Z][ -"%-)+-~]{0,399}').match
+_TEXT_GOES_ON = re.compile(rb'[ -"%-~]').match
 _DIGITS = re.compile(rb"[0-9A-Fa-f]{0,8}").match
 _LOG_BODY = re.compile(rb'#[A-Z][ -"%-)+-~]{0,4096}').match
 
@@ -45,19 +46,22 @@ WAIT: Final = Verdict(-1)
 def text(buffer: bytes, start: int) -> Verdict:
     """`$...*hh`, or `$...*hhhhhhhh` with a CRC-32. KSXT comes with either, so a byte more is needed."""
     match = _SENTENCE_BODY(buffer, start)
-    assert match is not None
+    if match is None:  # names begin with a letter
+        return WAIT if start + 1 == len(buffer) else Verdict(start + 1, reason="torn")
     star = match.end()
     if star - start > MAX_TEXT:
         return Verdict(star, reason="overlong")
     if star == len(buffer):
         return WAIT
-    if buffer[star] != 0x2A or star == start + 1:
+    if buffer[star] != 0x2A:
         return Verdict(star, reason="torn")
     digits, end = _digits_at(buffer, star + 1)
     body = buffer[start + 1 : star]
     if len(digits) == 8 and int(digits, 16) == crc32_log(body):
         return Verdict(end, TEXT, body)
-    if len(digits) >= 2 and int(digits[:2], 16) == xor8(body):
+    # Text behind two digits: a comma became a star, or these are the first two of eight.
+    ends = star + 3 == len(buffer) or not _TEXT_GOES_ON(buffer, star + 3)
+    if len(digits) >= 2 and ends and int(digits[:2], 16) == xor8(body):
         may_be_longer = len(digits) < 8 and end == len(buffer) and body.startswith(b"KSXT")
         return WAIT if may_be_longer else Verdict(star + 3, TEXT, body)
     if len(digits) < 8 and end == len(buffer):

@@ -10,6 +10,7 @@ from pyubx2.ubxhelpers import calc_checksum
 
 from drivers.gnss.checksums import crc24q, fletcher8, xor8
 from drivers.gnss.formats import MAX_LOG, MAX_TEXT
+from drivers.gnss.messages import Reader
 from drivers.gnss.wire import LOG, TEXT, UBX, Framer
 
 GGA = nmea("GNGGA,021417.00,3725.58362,N,12205.61915,W,5,12,0.76,4.4,M,-30.0,M,0.0,2000")
@@ -199,13 +200,18 @@ def test_how_the_bytes_are_cut_changes_nothing(data, cuts):
     assert framer.skipped == other.skipped
 
 
+@settings(max_examples=400, deadline=None)
 @given(st.sampled_from([GGA, PVT, HEADING]), st.data())
 def test_a_changed_byte_never_passes(good, data):
-    """All checksums catch every single changed byte; the message behind it is not lost."""
+    """All checksums catch every single changed byte; the message behind it is not lost.
+
+    No checksum covers the first byte: a log that begins with `$` is a sentence, but of a name that none has.
+    """
     at = data.draw(st.integers(0, len(good.strip()) - 1))
     spoilt = bytearray(good)
     spoilt[at] ^= data.draw(st.integers(1, 255))
-    found, _ = fed(bytes(spoilt) + GGA)
+    reader = Reader()
+    found = [f.data for f in Framer().feed(bytes(spoilt) + GGA, 0) if at or reader.read(f) is not None]
     same = bytes(spoilt).upper() == good.upper() and at > len(good) - 12  # a digit in the other case
     assert found == ([bytes(spoilt).strip(), GGA.strip()] if same else [GGA.strip()])
 
