@@ -88,6 +88,7 @@ def test_transponders_help_where_gnss_is_gone(seed: int) -> None:
     alone, guided = without_gnss((), seed), without_gnss(ROW, seed)
     assert len(guided.crossings) >= 2
     assert guided.error_m < alone.error_m
+    assert guided.stop_error(NODES[1]) == pytest.approx(0.0, abs=0.1)  # it drove on to where it was sent
     assert guided.error_m < guided.core_tag("protection_level") < alone.core_tag("protection_level")
 
 

@@ -29,8 +29,8 @@ START_SIGMAS = [0.02, 0.02, math.radians(0.2), math.radians(0.1), 0.01, 0.005, m
 
 class LocaliserState(Struct):
     """known: initialised. steps: the last second, oldest first. waiting, marker: epochs and crossings
-    newer than the odometry. fix_mono_ns: the last accepted reliable epoch; travelled_m since then.
-    epoch_mono_ns: the newest epoch of any kind."""
+    newer than the odometry. fix_mono_ns: the last accepted reliable epoch or crossing; travelled_m since
+    then. epoch_mono_ns: the newest epoch of any kind."""
 
     known: bool = False
     steps: list[Step] = []
@@ -147,9 +147,15 @@ class Localiser:
         """Take a transponder's place, or note by how much it contradicts: it is surveyed, GNSS is not."""
         state.marker = None
         at, _, taken = self._history.insert(state.steps, None, 0.0, marker)
-        if at >= 0:
-            place = state.steps[at].x
-            state.refused.marked_m = 0.0 if taken else missed(place, marker, self._reader)
+        if taken:
+            state.refused.marked_m = 0.0
+            if marker.stamp_mono_ns > state.fix_mono_ns:
+                state.fix_mono_ns, state.travelled_m = marker.stamp_mono_ns, 0.0
+            # It needs no GNSS: nothing older can vouch for the position better, nor contradict it.
+            self._integrity.restart(state.integrity)
+            self._integrity.confirm(state.integrity)
+        elif at >= 0:
+            state.refused.marked_m = missed(state.steps[at].x, marker, self._reader)
 
     def _take_waiting(self, state: LocaliserState, now: int) -> float:
         """The epochs that the odometry has reached. Returns the jump of a re-acquisition or 0."""
