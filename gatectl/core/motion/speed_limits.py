@@ -20,6 +20,7 @@ from gatectl.model.site import Limits
 
 CURVE_PER_M = 1 / 200  # a lane bent more than this counts as a curve
 STEER_RATE_SHARE = 0.8  # of what the actuator can: the rest is for the feedback
+LATERAL_SHARE = 0.92  # of the lateral acceleration: likewise
 SLOWEST_MPS = 0.5  # a kink in the lane is no reason to stand
 JERK_MPS3 = 1.0  # of the table, from none to the full acceleration
 STEP_S = 0.02  # of the smoothing
@@ -47,13 +48,14 @@ class SpeedLimits:
         if reverse:
             top = min(top, max(SLOWEST_MPS, vehicle.reverse_speed_max_mps))
         rate = math.radians(vehicle.steer_rate_max_dps) * STEER_RATE_SHARE
+        lateral = limits.lateral_accel_mps2 * LATERAL_SHARE
         wheelbase = vehicle.effective_wheelbase_m
         caps: list[float] = []
         # The actuator's lag evens out what is shorter than it, such as a spline's ripple at a clothoid's end.
         size = 2 * round(vehicle.steer_tau_s * top / route.spacing) + 1
         sharpness = uniform_filter1d(np.asarray(route.sharpness), size, mode="nearest").tolist()
         for bend, sharp in zip(route.curvature, sharpness, strict=True):
-            speed = min(top, math.sqrt(limits.lateral_accel_mps2 / max(abs(bend), 1e-9)))
+            speed = min(top, math.sqrt(lateral / max(abs(bend), 1e-9)))
             if abs(bend) > CURVE_PER_M:
                 speed = min(speed, limits.curve_speed_mps)
             turn = wheelbase * abs(sharp) / (1 + (wheelbase * bend) ** 2)  # steering angle per metre
