@@ -5,7 +5,8 @@ so that nothing inside them is taken for a message (drivers/gnss/formats.py).
 
 Every place where one of these could begin is tried, from left to right, and what does not hold costs only
 itself. What has begun but is not complete may be noise that looks like a beginning; a message whose
-checksum holds inside it is therefore given out at once, and proves that. CR LF is not waited for.
+checksum holds inside it is therefore given out at once, and proves that. CR LF is not waited for; but a
+sentence that is seen to go on behind its two digits is damaged (a comma that became a star).
 """
 
 from __future__ import annotations
