@@ -110,7 +110,7 @@ class _Heard:
         if rate_hz is None and given - UNTIMED:
             notes.append("fewer than two epochs heard: check rate_hz")
         if rate_hz is not None and rate_hz < 5:
-            notes.append(f"{rate_hz:g} epochs a second are few for a driving vehicle: set 10")
+            notes.append(f"{rate_hz:g} Hz is slow for a driving vehicle: set 10 Hz")
         if any(r.baseline_m for r in self.last.values()):
             notes.append("baseline_m is what the receiver says: compare it with a tape measure")
         notes.append("latency_s: take it from the receiver's data sheet")

@@ -111,7 +111,8 @@ def _position(reports: dict[str, Report], known: Set[str]) -> dict[str, Reading]
         None,
     )
     quality = next((r.quality for r in _of(reports, QUALITIES) if r.quality is not None), None)
-    if at is None or void or (quality is not None and quality not in MEASURED | {ESTIMATED}):
+    unsaid = at is not None and at.valid is None and quality is None  # HPPOSLLH without its NAV-PVT
+    if at is None or void or unsaid or (quality is not None and quality not in MEASURED | {ESTIMATED}):
         lost = bad(Cause.NOT_VALID) if void else _missing(reports, known, POSITIONS)
         found = dict.fromkeys(("latitude", "longitude", "height", "correction_age"), lost)
     else:

@@ -143,6 +143,13 @@ def test_the_finest_position_is_taken_and_its_quality_from_whoever_tells():
     assert causes(read({"UBX-NAV-PVT": void, "UBX-NAV-HPPOSLLH": fine}), POSITION) == {Cause.NOT_VALID}
 
 
+def test_a_position_whose_quality_nobody_tells_is_none():
+    fine = Report(message="UBX-NAV-HPPOSLLH", tod_ns=0, latitude_deg=1.1, longitude_deg=2.1, height_m=4.0)
+    found = read({"UBX-NAV-HPPOSLLH": fine}, known=("UBX-NAV-PVT", "UBX-NAV-HPPOSLLH"))
+    assert causes(found, POSITION) == {Cause.NOT_VALID}
+    assert found["fix"].cause is Cause.STALE
+
+
 def test_the_receivers_own_protection_level():
     level = Report(message="UBX-NAV-PL", tod_ns=0, valid=True, receiver_level_m=0.4)
     assert read(WHOLE | {"UBX-NAV-PL": level})["receiver_level"].value == 0.4
