@@ -67,7 +67,7 @@ def problem(order: vda5050.Order, ways: Ways) -> str:
 
 def _edge_problem(a: Place, b: Place, edge: vda5050.Edge, ways: Ways) -> str:
     if edge.orientation is not None:
-        if edge.orientation_type == "GLOBAL":
+        if edge.orientation_type != "TANGENTIAL":
             return f"edge {edge.edge_id}: this vehicle takes an orientation along the path only (TANGENTIAL)"
         turn = abs(math.remainder(edge.orientation, math.tau))
         if min(turn, math.pi - turn) > ORIENTATION_RAD:

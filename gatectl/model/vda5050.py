@@ -74,7 +74,7 @@ class Edge(Vda, frozen=True, kw_only=True, rename="camel"):
     actions: tuple[Action, ...] = ()
     max_speed: float | None = None
     orientation: float | None = None
-    orientation_type: Literal["GLOBAL", "TANGENTIAL"] = "TANGENTIAL"
+    orientation_type: str = "TANGENTIAL"
     length: float | None = None
 
 

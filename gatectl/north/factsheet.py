@@ -71,8 +71,24 @@ class AgvAction(Vda, frozen=True, kw_only=True, rename="camel"):
 _LOAD = (AgvActionParameter(key="loadId", value_data_type="STRING"),)
 
 
+class OptionalParameter(Vda, frozen=True, kw_only=True, rename="camel"):
+    parameter: str
+    support: str = "SUPPORTED"
+    description: str = ""
+
+
+_ALWAYS = (
+    OptionalParameter(parameter="order.nodes.nodePosition.allowedDeviationXY"),
+    OptionalParameter(parameter="order.edges.maxSpeed"),
+)
+_REVERSE = OptionalParameter(
+    parameter="order.edges.orientation",
+    description="TANGENTIAL 0 or pi: pi is driven backwards, to a node behind on the same lane",
+)
+
+
 class ProtocolFeatures(Vda, frozen=True, kw_only=True, rename="camel"):
-    optional_parameters: tuple[str, ...] = ()
+    optional_parameters: tuple[OptionalParameter, ...] = _ALWAYS
     agv_actions: tuple[AgvAction, ...] = (
         AgvAction(action_type="pick", action_scopes=("NODE",), action_parameters=_LOAD),
         AgvAction(action_type="drop", action_scopes=("NODE",), action_parameters=_LOAD),
@@ -108,6 +124,9 @@ def factsheet(vehicle: VehicleConfig, site: SiteConfig) -> Factsheet:
             deceleration_max=vehicle.brake_mps2,
             height_max=max((c.vehicle_height_m for c in site.crane), default=0.0),
             length=length_m,
+        ),
+        protocol_features=ProtocolFeatures(
+            optional_parameters=(*_ALWAYS, _REVERSE) if vehicle.reverse_speed_max_mps > 0.0 else _ALWAYS
         ),
     )
 

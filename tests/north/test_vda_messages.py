@@ -105,6 +105,9 @@ def test_presence_and_factsheet_are_valid() -> None:
     factsheet, online, _status = role.presence()
     body = check("factsheet", factsheet.payload)
     assert (factsheet.retain, body["physicalParameters"]["length"]) == (True, 13.0)
+    offered = [p["parameter"] for p in body["protocolFeatures"]["optionalParameters"]]
+    assert "order.edges.maxSpeed" in offered
+    assert "order.edges.orientation" not in offered
     for publication, expected in (
         (role.will(), "CONNECTIONBROKEN"),
         (online, "ONLINE"),
@@ -252,3 +255,14 @@ def test_north_errors_are_shown_for_a_minute_newest_kept() -> None:
     assert [e.error_description for e in shown] == [f"cause {i % 20}" for i in range(24, 40)]
     assert len(errors.now(95_000_000_000)) == 4
     assert errors.now(100_000_000_000) == ()
+
+
+@needs_schemas
+def test_a_vehicle_that_may_drive_backwards_says_so_in_its_factsheet() -> None:
+    node = make_node("vehicle", 1)
+    vehicle = msgspec.structs.replace(node.config.vehicle, reverse_speed_max_mps=1.5)
+    node = msgspec.structs.replace(node, config=msgspec.structs.replace(node.config, vehicle=vehicle))
+    port = FakeNorthPort()
+    body = check("factsheet", VehicleRole(node, port, Inbox(port)).presence()[0].payload)
+    offered = {p["parameter"]: p["support"] for p in body["protocolFeatures"]["optionalParameters"]}
+    assert offered["order.edges.orientation"] == "SUPPORTED"
