@@ -65,6 +65,7 @@ class GnssDriver:
             Corrections(config.ntrip, config.base_dir, config.wire, port) if config.ntrip else None
         )
         self._backoff = Backoff()
+        self._heard = False  # on the wire as it is open now
         self._published_s: float | None = None
         self._values: dict[str, float] = {}
         self._told = ""  # what the log was told last, so that it is told once
@@ -158,6 +159,7 @@ class GnssDriver:
                 else:
                     self._publish_all(self._assembler.add(report, stamp_ns))
             if self._decoder.frames > frames:
+                self._heard = True
                 heard_s = loop.time()
                 self._backoff.reset()
                 self._tell("info", f"receiving from {stream.where}")
@@ -213,6 +215,7 @@ class GnssDriver:
 
     def _lost(self, error: DeviceError) -> None:
         self._stream = None
+        self._heard = False
         if self._corrections is not None:
             self._corrections.detach()
         self._port.put_all(Quality.BAD, Cause.LINK_DOWN)
@@ -226,8 +229,8 @@ class GnssDriver:
         while True:
             await asyncio.sleep(TELL_S)
             recent = self._published_s is not None and loop.time() - self._published_s < 2 * TELL_S
-            if self._stream is None or (self._decoder.frames and not recent):
-                self._port.put("alive", float(self._stream is not None))
+            if not recent:
+                self._port.put("alive", float(self._heard))
                 self._port.commit()
 
     def _tell(self, level: str, text: str) -> None:

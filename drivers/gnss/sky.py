@@ -21,8 +21,8 @@ class Sky:
 
     def __init__(self) -> None:
         self._groups: dict[tuple[str, str], dict[str, Satellite]] = {}  # whole, by talker and signal
-        self._partial: dict[str, Satellite] = {}
-        self._partial_of = ("", "", 0)  # talker, signal, last number
+        self._partial: dict[tuple[str, str], dict[str, Satellite]] = {}
+        self._partial_of = (0, 0)  # messages of the group, number of the last one
         self._used: dict[str, frozenset[str]] = {}  # by constellation, newest GSA
         self._told_used = False
 
@@ -64,23 +64,24 @@ class Sky:
         signal = fields[-1] if (len(fields) - 3) % 4 == 1 else ""
         if number == 1:
             self._partial = {}
-        elif self._partial_of != (talker, signal, number - 1):
-            self._partial_of = ("", "", 0)
+        elif self._partial_of != (total, number - 1):
+            self._partial_of = (0, 0)
             return  # one of the group was lost
-        self._partial_of = (talker, signal, number)
+        self._partial_of = (total, number)
+        part = self._partial.setdefault((talker, signal), {})  # Trimble has several talkers in a group
         for at in range(3, len(fields) - 3, 4):
             prn = _whole(fields, at)
             if prn:
                 name = _name(_LETTER.get(talker, "?"), prn)
-                self._partial[name] = Satellite(
+                part[name] = Satellite(
                     name=name,
                     elevation_deg=_number(fields[at + 1]),
                     azimuth_deg=_number(fields[at + 2]),
                     cn0_dbhz=_number(fields[at + 3]),
                 )
         if number == total:
-            self._groups[talker, signal] = self._partial
-            self._partial_of = ("", "", 0)
+            self._groups |= self._partial
+            self._partial_of = (0, 0)
 
     def _gsa(self, talker: str, fields: list[str]) -> None:
         prns = [prn for prn in (_whole(fields, at) for at in range(2, 14)) if prn]

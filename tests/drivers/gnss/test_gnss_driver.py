@@ -255,6 +255,21 @@ async def test_alive_is_told_again_while_nothing_is_heard(path):
     assert {c["latitude"].cause for c in rig.port.commits} == {Cause.LINK_DOWN}
 
 
+async def test_an_open_port_without_a_receiver_is_not_alive(path):
+    """An adapter with nothing behind it opens every time: that alone is no life, however often."""
+    master = open_pty(path)
+    rig = Rig(Wire(port=str(path)), silence_s=0.3)
+    async with rig:
+        await asyncio.sleep(0.02)
+        os.write(master, burst(1))
+        await eventually(lambda: rig.port.samples["alive"].value == 1, "heard")
+        await eventually(lambda: rig.port.samples["alive"].value == 0, "silent")
+        before = len(rig.port.commits)
+        await rig.epochs(before + 6)
+    os.close(master)
+    assert {commit["alive"].value for commit in rig.port.commits[before:]} == {0.0}
+
+
 async def test_messages_without_an_epoch_keep_the_receiver_alive(rig):
     """A receiver that is set to send GSV alone is heard, although it gives no position."""
     rig.send(line("GPGSV,1,1,01,05,45,090,44"))
