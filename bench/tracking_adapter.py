@@ -94,16 +94,18 @@ class Controller:
 
     def localise(self, now: int) -> Estimate:
         """Every odometry sample is one motion; a fix goes with the newest one."""
-        estimate: Estimate | None = None
-        for meas in self.arrived:
-            if meas.kind == "odo":
-                self.motion = self._motion(meas)
-                estimate = self.localiser.step(self.place, now, self.motion, None)
-        for meas in self.arrived:
-            if meas.kind == "gnss":
-                estimate = self.localiser.step(self.place, now, self.motion, _fix(meas))
+        fixes = [_fix(meas) for meas in self.arrived if meas.kind == "gnss"]
+        odometry = [meas for meas in self.arrived if meas.kind == "odo"]
         self.arrived = []
-        return estimate or self.localiser.step(self.place, now, self.motion, None)
+        for meas in odometry[:-1]:
+            self.motion = self._motion(meas)
+            self.localiser.step(self.place, now, self.motion, None)
+        if odometry:
+            self.motion = self._motion(odometry[-1])
+        estimate = self.localiser.step(self.place, now, self.motion, fixes[0] if fixes else None)
+        for fix in fixes[1:]:
+            estimate = self.localiser.step(self.place, now, self.motion, fix)
+        return estimate
 
     def _motion(self, meas: Any) -> Motion:
         stamp = EPOCH_NS + round(meas.t * 1e9)

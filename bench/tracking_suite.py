@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import math
 import os
@@ -221,7 +222,13 @@ def step_times_us(route: str = "slalom", noise: str = "fix", seed: int = 5) -> l
             return command
 
     body = vehicle("full", "front")
-    trackbench.module("sim").run(
-        Timed, _route(route, body.l_eff), body, trackbench.module("sensing").NOISES[noise], "dyn", seed
-    )
+    way, kind = _route(route, body.l_eff), trackbench.module("sensing").NOISES[noise]
+    gc.collect()
+    gc.freeze()
+    gc.disable()  # as the scan process does
+    try:
+        trackbench.module("sim").run(Timed, way, body, kind, "dyn", seed)
+    finally:
+        gc.enable()
+        gc.unfreeze()
     return times
