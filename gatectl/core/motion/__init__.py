@@ -1,8 +1,8 @@
 """Motion: where the vehicle is, where it should be, how fast and how it steers.
 
-geodesy (WGS 84 -> site frame), route (a lane as smooth reference), filter / localise / integrity
-(the pose and how far it may be trusted), braking / speed_limits / speed_law (speed and precise stop),
-track (steering).
+geodesy (WGS 84 -> site frame), route (a lane as smooth reference), filter / fixes / history / acquire /
+localise (the pose), integrity (how far it may be trusted), braking / speed_limits / speed_law (speed and
+precise stop), track (steering).
 """
 
 from gatectl.core.motion.braking import braking_curve, braking_distance, stopping_distance
