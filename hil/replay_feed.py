@@ -46,7 +46,8 @@ class Feed(NamedTuple):
 
 
 class ReplayPort:
-    """A `DevicePort` whose clock is set by the player and which keeps every commit."""
+    """A `DevicePort` whose clock is set by the player and which keeps every epoch's commit; that the driver
+    says again that it is alive, in a gap of the recording, is none."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -54,6 +55,7 @@ class ReplayPort:
         self.commits: list[Commit] = []
         self.committed = asyncio.Event()
         self._staged: Commit = {}
+        self._is_epoch = False
 
     def mono_ns(self) -> int:
         return self.now_ns
@@ -69,6 +71,7 @@ class ReplayPort:
         cause: Cause = Cause.NONE,
         stamp_mono_ns: int | None = None,
     ) -> None:
+        self._is_epoch = self._is_epoch or tag == "epoch_utc"
         self._staged[tag] = Sample(
             value, quality, cause, self.now_ns if stamp_mono_ns is None else stamp_mono_ns
         )
@@ -78,8 +81,10 @@ class ReplayPort:
             self._staged[tag] = Sample(sample.value, quality, cause, self.now_ns)
 
     def commit(self) -> None:
-        self.commits.append(dict(self._staged))
-        self.committed.set()
+        if self._is_epoch:
+            self._is_epoch = False
+            self.commits.append(dict(self._staged))
+            self.committed.set()
 
     def command(self, tag: str) -> Sample:
         raise KeyError(f"a receiver has no command {tag}")

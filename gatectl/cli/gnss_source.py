@@ -47,7 +47,7 @@ class NodeSource:
         self._layout = load_layout(directory / "layout.json")
         self._image = Image.attach(directory / "image", self._layout)
         self._device = _receiver(self._layout, device)
-        self.where = f"{self._device} of the node in {directory}"
+        self.where = f"{self._device} of the node {directory.name}"
 
     def look(self) -> Look:
         layout, snapshot, now = self._layout, self._image.snapshot(), time.monotonic_ns()

@@ -93,7 +93,7 @@ def _head(look: Look, where: str) -> Text:
     fix = look.tags.get("fix")
     value = good(fix)
     text = Text(no_wrap=True)
-    text.append(f"{where}  "[: WIDTH - 45])
+    text.append(f"{where[: WIDTH - 47]}  ")
     utc = good(look.tags["epoch_utc"])
     if utc is not None:
         text.append(datetime.fromtimestamp(utc, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-5] + " UTC  ", "bold")

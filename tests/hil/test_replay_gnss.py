@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gatectl.model import UsageError
-from hil.replay_feed import bursts
+from hil.replay_feed import ReplayPort, bursts
 from hil.replay_gnss import DRIVE, TRUTH, run
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "gnss"
@@ -81,3 +81,16 @@ def test_bursts_are_cut_by_time_and_lose_no_byte():
     first, second = bursts(data)
     assert first.data + second.data == data
     assert (first.utc_s, second.utc_s) == (86_399.0, 86_400.0)
+
+
+def test_only_epochs_are_kept():
+    port = ReplayPort("gnss")
+    port.put("alive", 1.0)
+    port.commit()
+    assert port.commits == []
+    assert not port.committed.is_set()
+    port.put("epoch_utc", 5.0)
+    port.commit()
+    port.commit()
+    assert [commit["epoch_utc"].value for commit in port.commits] == [5.0]
+    assert port.committed.is_set()
