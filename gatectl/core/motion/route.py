@@ -98,13 +98,18 @@ class Route:
         """The nearest point in the neighbourhood of near_s; before the start and beyond the end
         the route continues straight (s < 0, s > length)."""
         s = min(max(near_s, 0.0), self.length)
+        xs, ys, yaws, bends, last = self.x, self.y, self.yaw, self.curvature, self._last
         for _ in range(12):
-            p = self.at(s)
-            dx, dy = x - p.x, y - p.y
-            c, sn = math.cos(p.yaw), math.sin(p.yaw)
+            u = s / self.spacing
+            i = min(int(u), last - 1)
+            f = u - i
+            dx, dy = x - xs[i] - (xs[i + 1] - xs[i]) * f, y - ys[i] - (ys[i + 1] - ys[i]) * f
+            yaw = yaws[i] + (yaws[i + 1] - yaws[i]) * f
+            bend = bends[i] + (bends[i + 1] - bends[i]) * f
+            c, sn = math.cos(yaw), math.sin(yaw)
             along, lateral = c * dx + sn * dy, c * dy - sn * dx
             # Newton on the distance; the guard keeps a point beyond the centre of the bend harmless.
-            step = along / max(0.2, 1.0 - p.curvature * lateral)
+            step = along / max(0.2, 1.0 - bend * lateral)
             following = s + step
             if not 0.0 <= following <= self.length:
                 edge = 0.0 if following < 0.0 else self.length

@@ -64,8 +64,12 @@ class Predictor:
 
     def yaw_rate(self, rate: float, angle: float, speed: float, slip: float, dt: float) -> float:
         """The yaw rate rad/s, dt s later."""
-        target = speed * self.bend(angle, slip * abs(speed) * rate)
-        return rate + (target - rate) * dt / (dt + self.yaw_lag(speed, slip))
+        # `bend` and `yaw_lag`, written out: this runs once per scan of the dead time.
+        tangent, drift = math.tan(angle), slip * abs(speed)
+        if self._front:
+            q = 1.0 + tangent * tangent
+            tangent -= drift * rate * (q * math.sqrt(q) - 1.0)
+        return rate + (speed * tangent / self._length - rate) * dt / (dt + YAW_INERTIA * drift)
 
     def after_dead_time(self, state: SteeringState, pose: Estimate, accel: float) -> Place:
         """From the pose now, accel m/s2 along the heading."""
@@ -77,8 +81,9 @@ class Predictor:
             dt = share * self._period
             angle, turn = move(angle, turn, target, dt)
             rate = self.yaw_rate(rate, angle, v, slip, dt)
-            lag = slip * abs(v) + self.drift_m / max(abs(v), 0.1)
-            drift += (-slip * abs(v) * rate - drift) * dt / (dt + lag)
+            pace = abs(v)
+            lag = slip * pace + self.drift_m / max(pace, 0.1)
+            drift -= (slip * pace * rate + drift) * dt / (dt + lag)
             step = v * dt
             course = yaw + 0.5 * rate * dt + drift + pose.crab
             x += step * math.cos(course)
