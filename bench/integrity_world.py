@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 KINDS = (
-    "none", "outage", "wrong fix", "wrong refix", "slow drift", "spoofed ramp", "float as fixed", "heading",
-    "stale corrections",
+    "none", "outage", "wrong fix", "wrong refix", "slow drift", "drift without velocity", "spoofed ramp",
+    "float as fixed", "heading", "stale corrections",
 )  # fmt: skip
 RUN_S = 160.0
 STAND_S = 4.0
@@ -116,13 +116,13 @@ def _drive(rng: np.random.Generator) -> Truth:
     way = np.concatenate([[0.0], np.cumsum(speed[:-1] * dt)])
     curvature, crab = road.curvature(way), road.crab(way)
     rate = speed * curvature
-    yaw = rng.uniform(-math.pi, math.pi) + np.concatenate([[0.0], np.cumsum(rate[:-1] * dt)])
+    yaw: Floats = rng.uniform(-math.pi, math.pi) + np.concatenate([[0.0], np.cumsum(rate[:-1] * dt)])
     slip = rng.uniform(0.0135, 0.0185)
     lateral = np.zeros(n)
     for i in range(1, n):
         tau = slip * speed[i] + 0.1 * WHEELBASE_M / max(1.0, speed[i])
         lateral[i] = lateral[i - 1] + (speed[i] * rate[i] - lateral[i - 1]) * dt / (tau + dt)
-    course = yaw + 0.5 * rate * dt - slip * lateral + crab
+    course: Floats = yaw + 0.5 * rate * dt - slip * lateral + crab
     mean = 0.5 * (speed + np.append(speed[1:], speed[-1]))
     x = np.concatenate([[0.0], np.cumsum((mean * np.cos(course) * dt)[:-1])])
     y = np.concatenate([[0.0], np.cumsum((mean * np.sin(course) * dt)[:-1])])
@@ -234,7 +234,7 @@ def _epochs(
     elif kind == "wrong fix":
         size = float(np.exp(rng.uniform(math.log(0.2), math.log(5.0))))
         out = np.where(inside, size, 0.0)
-    elif kind == "slow drift":
+    elif kind in ("slow drift", "drift without velocity"):
         size = rng.uniform(0.001, 0.020)
         out = size * since
     elif kind == "spoofed ramp":
@@ -260,4 +260,6 @@ def _epochs(
     heading = np.angle(np.exp(1j * heading))
     sigma = float(rng.choice([0.003, 0.010, 0.014]))
     doppler = bool(rng.random() < 0.75)
+    if "drift" in kind:
+        doppler = kind == "slow drift"
     return Epochs(t, arrival, x, y, vx, vy, heading, age, fixed, lost, sigma, doppler), size

@@ -79,6 +79,8 @@ class VehicleCore:
             config.wheelbase_m,
             config.steering,
             (config.transponder_forward_m, config.transponder_left_m),
+            site.limits.integrity_risk_per_h,
+            site.limits.gnss_fault_rate_per_h,
         )
         self._network = LaneNetwork(node.site, config)
         self._where = Whereabouts(localiser, self._network.routes, config.serial, site.limits.alert_limit_m)

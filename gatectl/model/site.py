@@ -85,6 +85,8 @@ class Limits(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Site-wide limits; every number of the domain is configuration.
 
     alert_limit_m: a vehicle does not move with a larger protection level.
+    integrity_risk_per_h: how often an hour an error may be larger than its protection level;
+    gnss_fault_rate_per_h: how often GNSS positions are assumed wrong without the receiver telling.
     weight_tolerance: allowed relative deviation of the weighed from the declared container mass.
     """
 
@@ -92,6 +94,8 @@ class Limits(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     curve_speed_mps: Positive = 3.0
     lateral_accel_mps2: Positive = 0.8
     alert_limit_m: Positive = 0.5
+    integrity_risk_per_h: Annotated[float, Meta(ge=1e-9, le=1e-1)] = 1e-4
+    gnss_fault_rate_per_h: Annotated[float, Meta(ge=1e-6, le=10.0)] = 1e-2
     weight_tolerance: Fraction = 0.05
     container_gross_max_kg: Positive = 35_000.0
     identity_confidence_min: Fraction = 0.8

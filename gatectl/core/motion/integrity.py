@@ -6,8 +6,8 @@ A bound for a configured risk (`limits.integrity_risk_per_h`) under stated assum
   of the risk, as a Gaussian tail over both axes and INDEPENDENT_PER_H independent positions an hour;
 - with a fault of the GNSS positions (`limits.gnss_fault_rate_per_h` of them) that the filter follows: the
   separation from references without GNSS positions (`separation`) plus K of the other half of the risk
-  times their standard deviation, the largest of all that are young or still sharp. A separation beyond
-  ALARM_SIGMAS, or epochs that are refused, hold these references until they agree again; what stays is
+  times their standard deviation, the largest of all; where that is not sharp, in proportion. A separation
+  beyond ALARM_SIGMAS, or epochs that are refused, hold these references until they agree again; what stays is
   only accepted standing, in the open, and goes on counting until somebody confirms the position;
 - the age of the corrections, whose error grows with it;
 - without GNSS nothing checks wheels and gyro, so a fault of theirs that the covariance does not know
@@ -41,10 +41,10 @@ SILENT_PER_M = 0.004
 SILENT_MPS = 0.008
 RETURN_AFTER_S = 4.0  # an outage so long lets the receiver fix anew,
 RETURN_NS = 20_000_000_000  # and so long the new fix has to prove itself against dead reckoning
-YOUNG_NS = 6_000_000_000
 SHARP_M = 0.15  # a reference counts in full while K sigma of it is below this
-DOPPLER_SHARP_M = 0.20
-ALARM_SIGMAS = 4.5
+DOPPLER_SHARP_M = 0.28
+ALARM_SIGMAS = 4.0
+ALARM_SIGMAS_DOPPLER = 3.5  # its sigma is generous: receivers are 1.5 times better
 SUSPECT_SIGMAS = 2.5
 SUSPECT_M = 0.06
 CALM_NS = 2_000_000_000
@@ -104,13 +104,26 @@ class Integrity:
         state.held = False
         state.calm_mono_ns = state.stand_mono_ns = 0
 
-    def moved(self, state: IntegrityState, dx: float, dy: float) -> None:
-        """The position was taken over, (dx, dy) m from the old one (site frame): which was right?"""
-        self.restart(state)
-        state.away_x -= dx
-        state.away_y -= dy
+    def moved(self, state: IntegrityState, old: list[float], new: list[float]) -> None:
+        """The position was taken over, filter states before and after: which of the two was right?"""
+        self._keep_apart(state, old[ekf.YAW])
+        state.away_x -= new[ekf.X] - old[ekf.X]
+        state.away_y -= new[ekf.Y] - old[ekf.Y]
         if math.hypot(state.away_x, state.away_y) < SUSPECT_M:
             state.away_x = state.away_y = state.away_m = 0.0  # back where it was
+
+    def _keep_apart(self, state: IntegrityState, yaw: float) -> float:
+        """Start the references anew, remembering how far those held were apart; m, with their doubt."""
+        held = _held(state)
+        self.restart(state)
+        if not held:
+            return 0.0
+        worst = max(held, key=Reference.apart_m)
+        c, s = math.cos(yaw), math.sin(yaw)
+        state.away_x -= c * worst.along - s * worst.across
+        state.away_y -= s * worst.along + c * worst.across
+        state.away_m = max(state.away_m, self.k_fault * max(worst.sigma_along, worst.sigma_across))
+        return worst.apart_m() + state.away_m
 
     def confirm(self, state: IntegrityState) -> None:
         """Somebody, or a transponder, has vouched for the position."""
@@ -127,8 +140,8 @@ class Integrity:
             separation.remember(state.separation, last)
         compared = separation.compare(state.separation, last) if news else None
         if compared is not None:
-            for reference in (compared.wheels, compared.doppler):
-                self._judge(state, reference)
+            self._judge(state, compared.wheels, ALARM_SIGMAS)
+            self._judge(state, compared.doppler, ALARM_SIGMAS_DOPPLER)
         if seen.refused >= REFUSED_FROM and not state.held:
             self._hold_newest(state)
         if fix is not None and fix.receiver_level > 0.0:
@@ -143,13 +156,10 @@ class Integrity:
 
     # ---- disagreement -------------------------------------------------------------------------
 
-    def _judge(self, state: IntegrityState, reference: Reference) -> None:
+    def _judge(self, state: IntegrityState, reference: Reference, sigmas: float) -> None:
         if reference.release_m > 0.0:
             return
-        limit_along, limit_across = (
-            ALARM_SIGMAS * reference.sigma_along,
-            ALARM_SIGMAS * reference.sigma_across,
-        )
+        limit_along, limit_across = sigmas * reference.sigma_along, sigmas * reference.sigma_across
         if abs(reference.along) > limit_along or abs(reference.across) > limit_across:
             reference.release_m = 0.5 * min(limit_along, limit_across)
             state.held, state.calm_mono_ns = True, 0
@@ -168,7 +178,7 @@ class Integrity:
 
     def _settle(self, state: IntegrityState, now: int, last: Step, seen: Evidence) -> float:
         """While held: let go when all agree again; take what stays over, standing with good fixes."""
-        held = [r for c in state.separation.checkpoints for r in (c.wheels, c.doppler) if r.release_m > 0.0]
+        held = _held(state)
         good = seen.refused == 0 and seen.silent_s < 1.0
         if good and all(r.apart_m() < r.release_m for r in held):
             state.calm_mono_ns = state.calm_mono_ns or now
@@ -185,13 +195,7 @@ class Integrity:
         state.stand_mono_ns = state.stand_mono_ns or now
         if now - state.stand_mono_ns < STAND_NS or state.calm_mono_ns:
             return 0.0
-        worst = max(held, key=Reference.apart_m)
-        c, s = math.cos(last.x[ekf.YAW]), math.sin(last.x[ekf.YAW])
-        self.restart(state)
-        state.away_x -= c * worst.along - s * worst.across
-        state.away_y -= s * worst.along + c * worst.across
-        state.away_m = max(state.away_m, self.k_fault * max(worst.sigma_along, worst.sigma_across))
-        return worst.apart_m() + state.away_m
+        return self._keep_apart(state, last.x[ekf.YAW])
 
     # ---- levels -------------------------------------------------------------------------------
 
@@ -205,20 +209,17 @@ class Integrity:
         across = self.k_free * math.sqrt(
             max(0.0, s * s * xx - 2 * c * s * xy + c * c * yy) + floor + max(0.0, heading)
         )
-        young = RETURN_NS if now - state.return_mono_ns < RETURN_NS else YOUNG_NS
+        returned = state.return_mono_ns > 0 and now - state.return_mono_ns < RETURN_NS
         k, worst = self.k_fault, [along, across]
         for point in state.separation.checkpoints:
-            is_young = now - point.stamp_mono_ns < young
+            proving = returned and now - point.stamp_mono_ns < RETURN_NS
             for by, sharp in ((point.wheels, SHARP_M), (point.doppler, DOPPLER_SHARP_M)):
-                held, near = by.release_m > 0.0, is_young and sharp is SHARP_M
                 for axis, apart, sigma in ((0, by.along, by.sigma_along), (1, by.across, by.sigma_across)):
                     wide = k * sigma
                     bound = abs(apart) + wide
-                    if wide > sharp and not held:
-                        if not near:
-                            continue
-                        # Young wheels always count (a spoofer moves all else), but not yet calibrated (after
-                        # a start, another load) they say little, and would keep every vehicle from driving.
+                    if wide > sharp and not by.release_m and not (proving and by is point.wheels):
+                        # What is old, or not yet calibrated (after a start, another load), says little: in
+                        # full it would keep every vehicle from driving. Apart by many sigmas it still speaks.
                         bound *= sharp / wide
                     worst[axis] = max(worst[axis], bound)
         along, across = worst
@@ -236,3 +237,8 @@ class Integrity:
         if now - state.receiver_mono_ns < RECEIVER_NS:
             along, across = max(along, state.receiver_m), max(across, state.receiver_m)
         return along, across
+
+
+def _held(state: IntegrityState) -> list[Reference]:
+    """The references that have spoken against the filter."""
+    return [r for c in state.separation.checkpoints for r in (c.wheels, c.doppler) if r.release_m > 0.0]

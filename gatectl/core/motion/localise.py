@@ -191,7 +191,7 @@ class Localiser:
         old = state.steps[-1].x
         self._start(state, state.steps[-1].motion, fix, (fix.x, fix.y, fix.yaw or 0.0))
         new = state.steps[-1].x
-        self._integrity.moved(state.integrity, new[ekf.X] - old[ekf.X], new[ekf.Y] - old[ekf.Y])
+        self._integrity.moved(state.integrity, old, new)
         return max(0.001, math.hypot(new[ekf.X] - old[ekf.X], new[ekf.Y] - old[ekf.Y]))
 
     # ---- acquisition --------------------------------------------------------------------------

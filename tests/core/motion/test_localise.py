@@ -96,7 +96,7 @@ def test_late_fixes_are_taken_at_their_own_time(
     estimate = drive(track, state, 8.0, late=late)
     assert error(track, estimate) < 0.03
     assert abs(math.remainder(estimate.yaw - track.yaw, math.tau)) < 0.004
-    assert estimate.level < 0.30  # just started: wheels and gyro as references are not calibrated yet
+    assert estimate.level < 0.35  # just started: wheels and gyro as references are not calibrated yet
     assert state.refused.total == 0
 
 
