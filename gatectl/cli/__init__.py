@@ -1,4 +1,4 @@
-"""The command line: `gatectl run | check | status | tags | why | probe | gnss | commission | replay | recover | ...`.
+"""The command line: `gatectl run | check | status | why | probe | gnss | commission | replay | ...`.
 
 Exit codes: 0 all well; 1 a problem or difference was found; 2 the command or the configuration is
 wrong; 130 interrupted.
