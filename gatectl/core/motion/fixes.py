@@ -20,6 +20,7 @@ FIX_TAU_S = 0.1  # epochs closer together than this are not news
 FLOAT_TAU_S = 60.0
 HEADING_FLOOR_RAD = math.radians(0.2)
 VELOCITY_SIGMA_MPS = 0.05
+STAMP_SIGMA_S = 0.025  # of the odometry's stamps against the receiver's: along the way that is speed times it
 VELOCITY_FROM_MPS = 0.5
 GATE_POSITION = 13.8  # chi-square, 2 degrees of freedom, 99.9 %
 GATE_HEADING = 10.8  # 1 degree of freedom, 99.9 %
@@ -113,9 +114,10 @@ def take(
     ex, ey = fix.x - x[ekf.X] - dx, fix.y - x[ekf.Y] - dy
     vx, vy, inflation = _variances(fix, spacing_s)
     xx, xy, yy = ekf.spread(p, -dy, dx)
-    xx, yy = xx + vx, yy + vy
-    taken = ex * ex * yy - 2 * ex * ey * xy + ey * ey * xx <= GATE_POSITION * (xx * yy - xy * xy)
     c, s = math.cos(x[ekf.YAW]), math.sin(x[ekf.YAW])
+    stamp = (STAMP_SIGMA_S * wheel) ** 2
+    xx, xy, yy = xx + vx + c * c * stamp, xy + c * s * stamp, yy + vy + s * s * stamp
+    taken = ex * ex * yy - 2 * ex * ey * xy + ey * ey * xx <= GATE_POSITION * (xx * yy - xy * xy)
     turn, var_turn, turn_taken = None, 0.0, False
     if fix.yaw is not None:
         noise = max(fix.sigma_yaw, HEADING_FLOOR_RAD) ** 2
@@ -130,11 +132,13 @@ def take(
     )  # fmt: skip
     if not taken:
         return x, p, seen
-    inflated = inflation - 1.0
-    x, p = ekf.update(x, p, ex, vx + inflated * vx, ((ekf.X, 1.0), (ekf.YAW, -dy)))
+    # Along and across; that the receiver's axes are others matters little behind the floors.
+    along = ((ekf.X, c), (ekf.Y, s), (ekf.YAW, s * dx - c * dy))
+    x, p = ekf.update(x, p, seen.along, inflation * (c * c * vx + s * s * vy) + stamp, along)
     dx, dy = arm.at(x[ekf.YAW])
-    ey = fix.y - x[ekf.Y] - dy
-    x, p = ekf.update(x, p, ey, vy + inflated * vy, ((ekf.Y, 1.0), (ekf.YAW, dx)))
+    error = c * (fix.y - x[ekf.Y] - dy) - s * (fix.x - x[ekf.X] - dx)
+    across = ((ekf.X, -s), (ekf.Y, c), (ekf.YAW, s * dy + c * dx))
+    x, p = ekf.update(x, p, error, inflation * (s * s * vx + c * c * vy), across)
     if fix.yaw is not None and turn_taken:
         turn = math.remainder(fix.yaw - x[ekf.YAW], math.tau)
         noise *= max(1.0, FIX_TAU_S / spacing_s)

@@ -26,15 +26,18 @@ class Track:
     ) -> None:
         self.speed, self.rate, self.slip, self.bias = speed, rate, slip, bias
         self.x, self.y, self.yaw, self.now = 10.0, -5.0, yaw, 10**9
-        self.moving = False
+        self.moving, self.last = False, (0.0, 0.0)
 
     def step(self) -> Motion:
         self.now += DT_NS
         v, r, dt = (self.speed, self.rate, 0.02) if self.moving else (0.0, 0.0, 0.02)
-        course = self.yaw - self.slip * v * r + 0.5 * r * dt
-        self.x += v * dt * math.cos(course)
-        self.y += v * dt * math.sin(course)
-        self.yaw += r * dt
+        # Speed and rate change evenly from one sample to the next.
+        mean_v, mean_r = 0.5 * (self.last[0] + v), 0.5 * (self.last[1] + r)
+        self.last = (v, r)
+        course = self.yaw - self.slip * mean_v * mean_r + 0.5 * mean_r * dt
+        self.x += mean_v * dt * math.cos(course)
+        self.y += mean_v * dt * math.sin(course)
+        self.yaw += mean_r * dt
         return Motion(self.now, v, r + self.bias, True, not self.moving, False)
 
     def fix(self, **change: Any) -> GnssFix:
