@@ -26,6 +26,8 @@ FAULT_S = (20.0, 60.0)
 FORWARD_M, LEFT_M = 3.0, -0.5
 WHEELBASE_M = 8.0
 NOMINAL_SLIP = 0.017
+ODOMETRY_LATE_S = 0.03  # wheels and gyro are up to so much older or newer than their stamp,
+EPOCH_AGE_S = 0.02  # and the epochs' age is wrong by up to so much: constants of a vehicle
 CROSSFALL_RAD = math.radians(0.08)
 
 
@@ -43,8 +45,8 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Epochs:
-    """GNSS (M,): time and arrival s; antenna x, y m; velocity m/s; heading rad, nan = none; correction
-    age s; fixed; lost: no epoch at all. sigma_m: claimed. doppler: whether velocity is given."""
+    """GNSS (M,): time as stamped and arrival s; antenna x, y m; velocity m/s; heading rad, nan = none;
+    correction age s; fixed; lost: no epoch at all. sigma_m: claimed. doppler: whether velocity is given."""
 
     t: Floats
     arrival: Floats
@@ -87,12 +89,14 @@ def make(kind: str, seed: int, rate_hz: float) -> Run:
     bias = rng.normal(0.0, math.radians(0.05)) + np.cumsum(
         rng.normal(0.0, math.radians(0.001) * math.sqrt(every / 50.0), n)
     )
-    stands = truth.speed < 0.02
+    late = rng.uniform(-ODOMETRY_LATE_S, ODOMETRY_LATE_S)
+    speed, rate = (np.interp(truth.t - late, fine.t, of) for of in (fine.speed, fine.rate))
+    stands = speed < 0.02
     # The controller says standstill a third of a second after the wheels have stopped.
-    late = max(1, round(0.3 * rate_hz))
-    standing = np.convolve(stands, np.ones(late), "full")[:n] >= late
-    wheel = np.where(stands, 0.0, truth.speed * scale + rng.normal(0.0, 0.01, n))
-    gyro = truth.rate * (1.0 + rng.normal(0.0, 0.002)) + bias + rng.normal(0.0, math.radians(0.05), n)
+    told = max(1, round(0.3 * rate_hz))
+    standing = np.convolve(stands, np.ones(told), "full")[:n] >= told
+    wheel = np.where(stands, 0.0, speed * scale + rng.normal(0.0, 0.01, n))
+    gyro = rate * (1.0 + rng.normal(0.0, 0.002)) + bias + rng.normal(0.0, math.radians(0.05), n)
     return Run(kind, truth, wheel, gyro, standing, epochs, (start, end, size))
 
 
@@ -108,14 +112,14 @@ def _drive(rng: np.random.Generator) -> Truth:
     curvature = road.curvature(way)
     # Bends are taken at no more than 0.8 m/s2.
     limit = np.sqrt(0.8 / np.maximum(np.abs(curvature), 1e-6))
-    speed = np.minimum(speed, limit)
+    speed = np.minimum(speed, limit).astype(np.float64)
     for i in range(1, n):  # and reached by braking and accelerating, not at once
         speed[i] = min(speed[i], speed[i - 1] + 0.5 * dt)
     for i in range(n - 2, -1, -1):
         speed[i] = min(speed[i], speed[i + 1] + 0.6 * dt)
     way = np.concatenate([[0.0], np.cumsum(speed[:-1] * dt)])
     curvature, crab = road.curvature(way), road.crab(way)
-    rate = speed * curvature
+    rate: Floats = speed * curvature
     yaw: Floats = rng.uniform(-math.pi, math.pi) + np.concatenate([[0.0], np.cumsum(rate[:-1] * dt)])
     slip = rng.uniform(0.0135, 0.0185)
     lateral = np.zeros(n)
@@ -124,9 +128,10 @@ def _drive(rng: np.random.Generator) -> Truth:
         lateral[i] = lateral[i - 1] + (speed[i] * rate[i] - lateral[i - 1]) * dt / (tau + dt)
     course: Floats = yaw + 0.5 * rate * dt - slip * lateral + crab
     mean = 0.5 * (speed + np.append(speed[1:], speed[-1]))
-    x = np.concatenate([[0.0], np.cumsum((mean * np.cos(course) * dt)[:-1])])
-    y = np.concatenate([[0.0], np.cumsum((mean * np.sin(course) * dt)[:-1])])
-    return Truth(np.arange(n) * dt, x, y, yaw, speed, rate)
+    x: Floats = np.concatenate([[0.0], np.cumsum((mean * np.cos(course) * dt)[:-1])])
+    y: Floats = np.concatenate([[0.0], np.cumsum((mean * np.sin(course) * dt)[:-1])])
+    time: Floats = np.arange(n, dtype=np.float64) * dt
+    return Truth(time, x, y, yaw, speed, rate)
 
 
 def _speed(rng: np.random.Generator, n: int, dt: float) -> Floats:
@@ -262,4 +267,5 @@ def _epochs(
     doppler = bool(rng.random() < 0.75)
     if "drift" in kind:
         doppler = kind == "slow drift"
-    return Epochs(t, arrival, x, y, vx, vy, heading, age, fixed, lost, sigma, doppler), size
+    stamp = t + rng.uniform(-EPOCH_AGE_S, EPOCH_AGE_S)
+    return Epochs(stamp, arrival, x, y, vx, vy, heading, age, fixed, lost, sigma, doppler), size

@@ -9,6 +9,7 @@ A bound for a configured risk (`limits.integrity_risk_per_h`) under stated assum
   times their standard deviation, the largest of all; where that is not sharp, in proportion. A separation
   beyond ALARM_SIGMAS, or epochs that are refused, hold these references until they agree again; what stays is
   only accepted standing, in the open, and goes on counting until somebody confirms the position;
+- along, the way driven in EPOCH_AGE_S (without a fault);
 - the age of the corrections, whose error grows with it;
 - without GNSS nothing checks wheels and gyro, so a fault of theirs that the covariance does not know
   (a slipping wheel, a bias step) is allowed for by distance and by time;
@@ -34,6 +35,7 @@ from gatectl.core.motion.separation import Reference, SeparationState
 UNKNOWN_M = 1000.0
 INDEPENDENT_PER_H = 360.0  # errors of a fix live for some ten seconds and more
 FLOOR_M = 0.012
+EPOCH_AGE_S = 0.02  # an epoch's age is not known better; in full, because it stays
 AGE_FREE_S = 2.0
 AGE_MPS = 0.004
 SILENT_FREE_S = 0.3
@@ -206,6 +208,7 @@ class Integrity:
         floor = FLOOR_M * FLOOR_M
         heading = self._reach * self._reach * p[ekf.DIAGONAL[ekf.YAW]]
         along = self.k_free * math.sqrt(max(0.0, c * c * xx + 2 * c * s * xy + s * s * yy) + floor)
+        along += EPOCH_AGE_S * abs(state.separation.wheel)
         across = self.k_free * math.sqrt(
             max(0.0, s * s * xx - 2 * c * s * xy + c * c * yy) + floor + max(0.0, heading)
         )

@@ -31,6 +31,7 @@ DOPPLER_MPS = 0.03  # white, per axis and epoch
 DOPPLER_SLOW = 2.0 * 0.003**2 * 5.0  # m2/s: 3 mm/s per axis that live for 5 s
 DOPPLER_GAP_S = 1.2
 DOPPLER_FROM_MPS = 0.5
+STAMP_S = 0.025  # of the odometry's stamps against the receiver's, 1 sigma
 CREEP = 0.05  # of the distance, where Doppler is not used because it is too slow
 
 
@@ -80,9 +81,10 @@ class Reference(Struct):
 
 
 class Checkpoint(Struct):
-    """The filter (x, p) at stamp_mono_ns with the sums then, and the newest comparisons."""
+    """The filter (x, p) at stamp_mono_ns, the speed (m/s) and the sums then, and the newest comparisons."""
 
     stamp_mono_ns: int
+    speed: float
     x: list[float]
     p: list[float]
     sums: Sums
@@ -218,7 +220,7 @@ def remember(state: SeparationState, step: Step) -> None:
         s.psi, s.dx, s.dy, s.slip_x, s.slip_y, s.time_s, s.time_x, s.time_y, s.bias_rad, s.bias_x, s.bias_y,
         s.turn_rad2, s.way_m2, s.length_m, s.ahead_x, s.ahead_y, s.doppler_x, s.doppler_y, s.doppler_m2,
     )  # fmt: skip
-    kept.append(Checkpoint(now, step.x, step.p[:], copy))
+    kept.append(Checkpoint(now, state.wheel, step.x, step.p[:], copy))
     while len(kept) > 2 and now - kept[1].stamp_mono_ns > OLDEST_NS:
         del kept[0]
     if len(kept) > CHECKPOINTS:
@@ -236,12 +238,18 @@ def compare(state: SeparationState, step: Step) -> Checkpoint | None:
     if not state.checkpoints or state.turn % 2:
         return None
     point = state.checkpoints[state.turn // 2]
-    _wheels(point, state.sums, step.x)
-    _velocity(point, state.sums, step.x)
+    # Clocks that differ by STAMP_S put every position so far ahead along the way: the same at both ends
+    # only for the same velocity.
+    turn = step.x[ekf.YAW] - point.x[ekf.YAW]
+    along = STAMP_S * (state.wheel - point.speed * math.cos(turn))
+    across = STAMP_S * point.speed * math.sin(turn)
+    late = (along * along, across * across)
+    _wheels(point, state.sums, step.x, late)
+    _velocity(point, state.sums, step.x, late)
     return point
 
 
-def _wheels(point: Checkpoint, now: Sums, x: list[float]) -> None:
+def _wheels(point: Checkpoint, now: Sums, x: list[float], late: tuple[float, float]) -> None:
     old, was, p = point.sums, point.x, point.p
     bias, scale = was[ekf.BIAS], was[ekf.SCALE]
     dx, dy = now.dx - old.dx, now.dy - old.dy
@@ -263,6 +271,8 @@ def _wheels(point: Checkpoint, now: Sums, x: list[float]) -> None:
     h, w = math.cos(x[ekf.YAW]), math.sin(x[ekf.YAW])
     noise = now.turn_rad2 - old.turn_rad2
     way = now.way_m2 - old.way_m2
+    # What the same clocks have made of the wheel scale by then: it was learnt over length_m.
+    learnt = STAMP_S * point.speed / max(1.0, old.length_m)
     rolled = now.time_s - old.time_s
     walk_b, walk_s = ekf.BIAS_WALK * rolled, ekf.SCALE_WALK * rolled
     seen = point.wheels
@@ -274,7 +284,8 @@ def _wheels(point: Checkpoint, now: Sums, x: list[float]) -> None:
         position, calibration = _variance(p, (ux, uy, side, b, ahead / scale, k, side))
         # Noise spread over the way counts at its middle, roughly: 0.4 is between straight (1/3) and turning.
         total = position + FIX_SLOW_M * FIX_SLOW_M + CALIBRATION * CALIBRATION * calibration
-        total += 0.4 * (noise * side * side + walk_b * b * b + walk_s * ahead * ahead) + way
+        total += 0.4 * (noise * side * side + walk_b * b * b + walk_s * ahead * ahead) + way + late[axis]
+        total += learnt * learnt * ahead * ahead
         apart = ux * apart_x + uy * apart_y
         if axis == 0:
             seen.along, seen.sigma_along = apart, math.sqrt(total)
@@ -283,24 +294,22 @@ def _wheels(point: Checkpoint, now: Sums, x: list[float]) -> None:
 
 
 def _variance(p: list[float], h: tuple[float, ...]) -> tuple[float, float]:
-    """h P h' of the position alone, and of all else (with its correlation to the position)."""
+    """h P h' of the position alone, and of all else with its correlation to the position; h: first states."""
     position = (
         h[0] * h[0] * p[ekf.DIAGONAL[ekf.X]]
         + 2 * h[0] * h[1] * p[ekf.COLUMN[ekf.Y][ekf.X]]
         + h[1] * h[1] * p[ekf.DIAGONAL[ekf.Y]]
     )
-    total, n = 0.0, 0
-    for i in range(ekf.SIZE):
-        hi = h[i]
-        total += hi * hi * p[n]
-        n += 1
-        for j in range(i + 1, ekf.SIZE):
-            total += 2.0 * hi * h[j] * p[n]
-            n += 1
+    total, row = 0.0, 0
+    for i, hi in enumerate(h):
+        total += hi * hi * p[row]
+        for j in range(i + 1, len(h)):
+            total += 2.0 * hi * h[j] * p[row + j - i]
+        row += ekf.SIZE - i
     return position, max(0.0, total - position)
 
 
-def _velocity(point: Checkpoint, now: Sums, x: list[float]) -> None:
+def _velocity(point: Checkpoint, now: Sums, x: list[float], late: tuple[float, float]) -> None:
     old, p, seen = point.sums, point.p, point.doppler
     dx = now.ahead_x - old.ahead_x - (now.doppler_x - old.doppler_x)
     dy = now.ahead_y - old.ahead_y - (now.doppler_y - old.doppler_y)
@@ -308,5 +317,5 @@ def _velocity(point: Checkpoint, now: Sums, x: list[float]) -> None:
     noise = now.doppler_m2 - old.doppler_m2 + FIX_SLOW_M * FIX_SLOW_M
     xx, xy, yy = p[ekf.DIAGONAL[ekf.X]], p[ekf.COLUMN[ekf.Y][ekf.X]], p[ekf.DIAGONAL[ekf.Y]]
     seen.along, seen.across = h * dx + w * dy, h * dy - w * dx
-    seen.sigma_along = math.sqrt(h * h * xx + 2 * h * w * xy + w * w * yy + noise)
-    seen.sigma_across = math.sqrt(w * w * xx - 2 * h * w * xy + h * h * yy + noise)
+    seen.sigma_along = math.sqrt(h * h * xx + 2 * h * w * xy + w * w * yy + noise + late[0])
+    seen.sigma_across = math.sqrt(w * w * xx - 2 * h * w * xy + h * h * yy + noise + late[1])
