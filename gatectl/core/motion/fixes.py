@@ -20,7 +20,6 @@ FIX_TAU_S = 0.1  # epochs closer together than this are not news
 FLOAT_TAU_S = 60.0
 HEADING_FLOOR_RAD = math.radians(0.2)
 VELOCITY_SIGMA_MPS = 0.05
-STAMP_SIGMA_S = 0.025  # of the odometry's stamps against the receiver's: along the way that is speed times it
 VELOCITY_FROM_MPS = 0.5
 GATE_POSITION = 13.8  # chi-square, 2 degrees of freedom, 99.9 %
 GATE_HEADING = 10.8  # 1 degree of freedom, 99.9 %
@@ -104,19 +103,19 @@ class Lever:
 
 def take(
     x: list[float], p: list[float], fix: GnssFix, spacing_s: float, arm: Lever, wheel: float, rate: float,
-    lateral: float,
+    lateral: float, accel: float = 0.0,
 ) -> tuple[list[float], list[float], Innovation]:  # fmt: skip
     """The filter with this epoch, as far as it passes the gates.
 
-    wheel m/s as measured, rate rad/s without bias, lateral m/s2 (`filter.settle`): at the epoch.
+    wheel m/s and accel m/s2 as measured, rate rad/s without bias, lateral m/s2 (`filter.settle`): at the
+    epoch.
     """
     dx, dy = arm.at(x[ekf.YAW])
     ex, ey = fix.x - x[ekf.X] - dx, fix.y - x[ekf.Y] - dy
     vx, vy, inflation = _variances(fix, spacing_s)
     xx, xy, yy = ekf.spread(p, -dy, dx)
     c, s = math.cos(x[ekf.YAW]), math.sin(x[ekf.YAW])
-    stamp = (STAMP_SIGMA_S * wheel) ** 2
-    xx, xy, yy = xx + vx + c * c * stamp, xy + c * s * stamp, yy + vy + s * s * stamp
+    xx, yy = xx + vx, yy + vy
     taken = ex * ex * yy - 2 * ex * ey * xy + ey * ey * xx <= GATE_POSITION * (xx * yy - xy * xy)
     turn, var_turn, turn_taken = None, 0.0, False
     if fix.yaw is not None:
@@ -132,28 +131,24 @@ def take(
     )  # fmt: skip
     if not taken:
         return x, p, seen
-    # Along and across; that the receiver's axes are others matters little behind the floors.
-    along = ((ekf.X, c), (ekf.Y, s), (ekf.YAW, s * dx - c * dy))
-    x, p = ekf.update(x, p, seen.along, inflation * (c * c * vx + s * s * vy) + stamp, along)
+    x, p = ekf.update(x, p, ex, inflation * vx, ((ekf.X, 1.0), (ekf.YAW, -dy)))
     dx, dy = arm.at(x[ekf.YAW])
-    error = c * (fix.y - x[ekf.Y] - dy) - s * (fix.x - x[ekf.X] - dx)
-    across = ((ekf.X, -s), (ekf.Y, c), (ekf.YAW, s * dy + c * dx))
-    x, p = ekf.update(x, p, error, inflation * (s * s * vx + c * c * vy), across)
+    x, p = ekf.update(x, p, fix.y - x[ekf.Y] - dy, inflation * vy, ((ekf.Y, 1.0), (ekf.YAW, dx)))
     if fix.yaw is not None and turn_taken:
         turn = math.remainder(fix.yaw - x[ekf.YAW], math.tau)
         noise *= max(1.0, FIX_TAU_S / spacing_s)
         x, p = ekf.update(x, p, turn, noise, ((ekf.YAW, 1.0),))
     if fix.velocity is not None and abs(wheel) > VELOCITY_FROM_MPS:
-        x, p = _take_velocity(x, p, fix.velocity, spacing_s, arm, wheel, rate, lateral)
+        x, p = _take_velocity(x, p, fix.velocity, spacing_s, arm, wheel, rate, lateral, accel)
     return x, p, seen
 
 
 def _take_velocity(
     x: list[float], p: list[float], velocity: tuple[float, float], spacing_s: float, arm: Lever,
-    wheel: float, rate: float, lateral: float,
+    wheel: float, rate: float, lateral: float, accel: float,
 ) -> tuple[list[float], list[float]]:  # fmt: skip
     """Speed and course of the antenna, which swings about the control point."""
-    v = wheel * x[ekf.SCALE]
+    v = (wheel + x[ekf.LAG] * accel) * x[ekf.SCALE]
     drift = x[ekf.CRAB] - x[ekf.SLIP] * lateral
     course = x[ekf.YAW] + drift
     c, s = math.cos(course), math.sin(course)
@@ -161,7 +156,7 @@ def _take_velocity(
     along = c * velocity[0] + s * velocity[1] - v + rate * (arm.left + arm.forward * drift)
     across = c * velocity[1] - s * velocity[0] - rate * (arm.forward - arm.left * drift)
     noise = VELOCITY_SIGMA_MPS**2
-    to_along = ((ekf.SCALE, wheel), (ekf.BIAS, arm.left))
+    to_along = ((ekf.SCALE, wheel), (ekf.BIAS, arm.left), (ekf.LAG, accel))
     to_across = ((ekf.YAW, v), (ekf.CRAB, v), (ekf.SLIP, -v * lateral), (ekf.BIAS, -arm.forward))
     chi2 = along * along / (ekf.variance_of(p, to_along) + noise)
     chi2 += across * across / (ekf.variance_of(p, to_across) + noise)

@@ -10,6 +10,7 @@ from gatectl.core.motion import filter as ekf
 from gatectl.core.motion.fixes import GnssFix, Innovation, Lever, MarkerFix, take, take_marker
 
 HISTORY_NS = 1_000_000_000
+ACCEL_TAU_S = 0.2
 STAND_BIAS_VARIANCE = (1.7e-3) ** 2
 
 
@@ -30,7 +31,8 @@ class Motion(Struct, frozen=True):
 class Step(Struct):
     """The filter after one step, with the inputs that led to it, so that it can be replayed.
 
-    lateral m/s2: `filter.settle`. spacing_s: time since the epoch before fix came.
+    lateral m/s2: `filter.settle`; accel m/s2: of the wheels, smoothed. spacing_s: time since the epoch
+    before fix came.
     """
 
     motion: Motion
@@ -40,6 +42,7 @@ class Step(Struct):
     fix: GnssFix | None = None
     spacing_s: float = 0.1
     marker: MarkerFix | None = None
+    accel: float = 0.0
 
 
 class History:
@@ -50,9 +53,9 @@ class History:
 
     def advance(self, steps: list[Step], motion: Motion) -> None:
         """One odometry sample more; forgets what is too old."""
-        last = steps[-1]
-        x, p, lateral = self._carry(last, motion)
-        steps.append(Step(motion, x, p, lateral))
+        here = Step(motion, [], [])
+        self._carry(steps[-1], here)
+        steps.append(here)
         while motion.stamp_mono_ns - steps[0].motion.stamp_mono_ns > HISTORY_NS:
             del steps[0]
 
@@ -70,8 +73,8 @@ class History:
             return -1, None, False
         following = steps[at + 1].motion if at + 1 < len(steps) else None
         base = steps[at]
-        here = Step(_between(base.motion, following, stamp), base.x, base.p, base.lateral)
-        here.x, here.p, here.lateral = self._carry(base, here.motion)
+        here = Step(_between(base.motion, following, stamp), base.x, base.p)
+        self._carry(base, here)
         seen, taken = self._measure(here, fix, spacing_s, marker)
         if not taken:
             return at, seen, False
@@ -80,7 +83,7 @@ class History:
         steps.insert(at, here)
         before = here
         for step in steps[at + 1 :]:
-            step.x, step.p, step.lateral = self._carry(before, step.motion)
+            self._carry(before, step)
             if step.fix is not None or step.marker is not None:
                 self._measure(step, step.fix, step.spacing_s, step.marker)
             before = step
@@ -92,29 +95,44 @@ class History:
         if fix is not None:
             rate = yaw_rate(step.motion, step.x)
             step.x, step.p, seen = take(
-                step.x, step.p, fix, spacing_s, self._antenna, step.motion.wheel, rate, step.lateral
+                step.x,
+                step.p,
+                fix,
+                spacing_s,
+                self._antenna,
+                step.motion.wheel,
+                rate,
+                step.lateral,
+                step.accel,
             )
             return seen, seen.taken
         assert marker is not None
         step.x, step.p, taken = take_marker(step.x, step.p, marker, self._reader)
         return None, taken
 
-    def _carry(self, before: Step, motion: Motion) -> tuple[list[float], list[float], float]:
-        """From one step to the time of `motion`, with the mean of both ends of the odometry."""
-        start, x, p = before.motion, before.x, before.p
+    def _carry(self, before: Step, here: Step) -> None:
+        """From one step to the time of the next, with the mean of both ends of the odometry."""
+        start, motion, x, p = before.motion, here.motion, before.x, before.p
         dt = (motion.stamp_mono_ns - start.stamp_mono_ns) * 1e-9
         if motion.standing:
             # A standing vehicle does not turn, so its gyro shows its bias.
             x, p = ekf.predict(x, p, dt, wheel=0.0, gyro=0.0, gyro_ok=False, lateral=0.0)
             if motion.gyro_ok and dt > 0.0:
                 x, p = ekf.update(x, p, motion.gyro - x[ekf.BIAS], STAND_BIAS_VARIANCE, ((ekf.BIAS, 1.0),))
-            return x, p, 0.0
-        wheel = 0.5 * (start.wheel + motion.wheel)
+            here.x, here.p, here.lateral, here.accel = x, p, 0.0, 0.0
+            return
+        wheel, change = 0.5 * (start.wheel + motion.wheel), motion.wheel - start.wheel
         ok = motion.gyro_ok
-        gyro = 0.5 * (start.gyro + motion.gyro) if start.gyro_ok == ok else motion.gyro
+        gyro, swing = motion.gyro, 0.0
+        if start.gyro_ok == ok:
+            gyro, swing = 0.5 * (start.gyro + motion.gyro), motion.gyro - start.gyro
         lateral = ekf.settle(before.lateral, x, wheel, gyro - x[ekf.BIAS] if ok else gyro, dt, self._reach)
-        x, p = ekf.predict(x, p, dt, wheel=wheel, gyro=gyro, gyro_ok=ok, lateral=lateral, walk=motion.walk)
-        return x, p, lateral
+        here.x, here.p = ekf.predict(
+            x, p, dt, wheel=wheel, gyro=gyro, gyro_ok=ok, lateral=lateral, change=change, swing=swing,
+            walk=motion.walk,
+        )  # fmt: skip
+        here.lateral = lateral
+        here.accel = before.accel + (change - before.accel * dt) / (ACCEL_TAU_S + dt)
 
 
 def yaw_rate(motion: Motion, x: list[float]) -> float:

@@ -24,7 +24,7 @@ from gatectl.model.node import AntennaConfig
 WAIT_NS = 400_000_000  # an epoch newer than the odometry waits for it, at most so long
 SPACING_MAX_S = 10.0
 INERTIA = 0.1  # of the wheelbase: yaw inertia pushes the rear axle outwards (`filter.settle`)
-START_SIGMAS = [0.02, 0.02, math.radians(0.2), math.radians(0.1), 0.01, 0.005, math.radians(0.3)]
+START_SIGMAS = [0.02, 0.02, math.radians(0.2), math.radians(0.1), 0.005, 0.005, math.radians(0.3), 0.03]
 
 
 class LocaliserState(Struct):
@@ -207,7 +207,7 @@ class Localiser:
     ) -> None:
         x, y, yaw = place
         dx, dy = self._antenna.at(yaw)
-        learned = state.steps[-1].x[ekf.BIAS :] if state.steps else [0.0, 1.0, self._slip, 0.0]
+        learned = state.steps[-1].x[ekf.BIAS :] if state.steps else [0.0, 1.0, self._slip, 0.0, 0.0]
         state.steps = [Step(motion, [x - dx, y - dy, yaw, *learned], ekf.diagonal(START_SIGMAS))]
         state.known = True
         state.waiting, state.marker = [], None

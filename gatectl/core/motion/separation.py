@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 from msgspec import Struct, field
 
 from gatectl.core.motion import filter as ekf
@@ -31,23 +32,26 @@ DOPPLER_MPS = 0.03  # white, per axis and epoch
 DOPPLER_SLOW = 2.0 * 0.003**2 * 5.0  # m2/s: 3 mm/s per axis that live for 5 s
 DOPPLER_GAP_S = 1.2
 DOPPLER_FROM_MPS = 0.5
-STAMP_S = 0.025  # of the odometry's stamps against the receiver's, 1 sigma
+VELOCITY_LATE_S = 0.02  # of the receiver's velocity against its position, 1 sigma
 CREEP = 0.05  # of the distance, where Doppler is not used because it is too slow
 
 
 class Sums(Struct):
     """Running sums since the start. psi rad: gyro less bias; dx, dy m: wheels (without scale) along psi;
-    slip_x, slip_y: what a unit of slip moves; time_s: while rolling; time_x, time_y: of time_s times
-    sideways step; bias_rad: of bias; bias_x, bias_y: of bias_rad times sideways step; turn_rad2: noise of
-    the course; way_m2: noise of the distance; length_m. ahead_x, ahead_y m: what measurements moved the
-    filter beyond its prediction; doppler_x, doppler_y m: by how much the receiver moved more than
-    predicted; doppler_m2: noise of that."""
+    slip_x, slip_y: what a unit of slip moves; lag_x, lag_y: what a second of lag moves, if the yaw rate was
+    none at the start; time_s: while rolling; time_x, time_y: of time_s times sideways step; bias_rad: of
+    bias; bias_x, bias_y: of bias_rad times sideways step; turn_rad2: noise of the course; way_m2: noise of
+    the distance; length_m. ahead_x, ahead_y m: what measurements moved the filter beyond its prediction;
+    doppler_x, doppler_y m: by how much the receiver moved more than predicted; doppler_m2: noise of that.
+    wheel m/s, rate rad/s: the newest."""
 
     psi: float = 0.0
     dx: float = 0.0
     dy: float = 0.0
     slip_x: float = 0.0
     slip_y: float = 0.0
+    lag_x: float = 0.0
+    lag_y: float = 0.0
     time_s: float = 0.0
     time_x: float = 0.0
     time_y: float = 0.0
@@ -62,6 +66,8 @@ class Sums(Struct):
     doppler_x: float = 0.0
     doppler_y: float = 0.0
     doppler_m2: float = 0.0
+    wheel: float = 0.0
+    rate: float = 0.0
 
 
 class Reference(Struct):
@@ -81,10 +87,9 @@ class Reference(Struct):
 
 
 class Checkpoint(Struct):
-    """The filter (x, p) at stamp_mono_ns, the speed (m/s) and the sums then, and the newest comparisons."""
+    """The filter (x, p) at stamp_mono_ns with the sums then, and the newest comparisons."""
 
     stamp_mono_ns: int
-    speed: float
     x: list[float]
     p: list[float]
     sums: Sums
@@ -127,7 +132,7 @@ def advance(state: SeparationState, steps: list[Step], fix: GnssFix | None, arm:
         if motion.gyro_ok == state.gyro_ok:
             gyro = 0.5 * (gyro + state.gyro)
         rate = gyro - x[ekf.BIAS] if motion.gyro_ok else gyro
-        _roll(sums, x[ekf.BIAS], wheel, rate, dt, step.lateral, motion.gyro_ok)
+        _roll(sums, x[ekf.BIAS], wheel, motion.wheel - state.wheel, rate, dt, step.lateral, motion.gyro_ok)
         course = x[ekf.YAW] - x[ekf.SLIP] * step.lateral + x[ekf.CRAB] - 0.5 * rate * dt
         way = wheel * x[ekf.SCALE] * dt
         moved_x -= way * math.cos(course)
@@ -135,6 +140,7 @@ def advance(state: SeparationState, steps: list[Step], fix: GnssFix | None, arm:
     if dt > 0.0:
         state.stamp_mono_ns, state.wheel = motion.stamp_mono_ns, 0.0 if motion.standing else motion.wheel
         state.gyro, state.gyro_ok = motion.gyro, motion.gyro_ok
+        sums.wheel, sums.rate = state.wheel, yaw_rate(motion, x)
     state.last_x, state.last_y = x[ekf.X], x[ekf.Y]
     sums.ahead_x += moved_x
     sums.ahead_y += moved_y
@@ -144,17 +150,20 @@ def advance(state: SeparationState, steps: list[Step], fix: GnssFix | None, arm:
 
 
 def _roll(
-    sums: Sums, bias: float, wheel: float, rate: float, dt: float, lateral: float, gyro_ok: bool
-) -> None:
+    sums: Sums, bias: float, wheel: float, change: float, rate: float, dt: float, lateral: float,
+    gyro_ok: bool,
+) -> None:  # fmt: skip
     middle = sums.psi + 0.5 * rate * dt
-    way = wheel * dt
-    step_x, step_y = way * math.cos(middle), way * math.sin(middle)
+    way, c, s = wheel * dt, math.cos(middle), math.sin(middle)
+    step_x, step_y = way * c, way * s
     sums.psi += rate * dt
     sums.dx += step_x
     sums.dy += step_y
     # Sideways of the step: what a radian more of course would add.
     sums.slip_x += lateral * step_y
     sums.slip_y -= lateral * step_x
+    sums.lag_x += change * c - rate * step_y
+    sums.lag_y += change * s + rate * step_x
     sums.time_x -= sums.time_s * step_y
     sums.time_y += sums.time_s * step_x
     sums.bias_x -= sums.bias_rad * step_y
@@ -215,12 +224,8 @@ def remember(state: SeparationState, step: Step) -> None:
     kept, now = state.checkpoints, step.motion.stamp_mono_ns
     if kept and now - kept[-1].stamp_mono_ns < CHECKPOINT_NS:
         return
-    s = state.sums
-    copy = Sums(
-        s.psi, s.dx, s.dy, s.slip_x, s.slip_y, s.time_s, s.time_x, s.time_y, s.bias_rad, s.bias_x, s.bias_y,
-        s.turn_rad2, s.way_m2, s.length_m, s.ahead_x, s.ahead_y, s.doppler_x, s.doppler_y, s.doppler_m2,
-    )  # fmt: skip
-    kept.append(Checkpoint(now, state.wheel, step.x, step.p[:], copy))
+    copy = msgspec.structs.replace(state.sums)
+    kept.append(Checkpoint(now, step.x, step.p[:], copy))
     while len(kept) > 2 and now - kept[1].stamp_mono_ns > OLDEST_NS:
         del kept[0]
     if len(kept) > CHECKPOINTS:
@@ -238,18 +243,12 @@ def compare(state: SeparationState, step: Step) -> Checkpoint | None:
     if not state.checkpoints or state.turn % 2:
         return None
     point = state.checkpoints[state.turn // 2]
-    # Clocks that differ by STAMP_S put every position so far ahead along the way: the same at both ends
-    # only for the same velocity.
-    turn = step.x[ekf.YAW] - point.x[ekf.YAW]
-    along = STAMP_S * (state.wheel - point.speed * math.cos(turn))
-    across = STAMP_S * point.speed * math.sin(turn)
-    late = (along * along, across * across)
-    _wheels(point, state.sums, step.x, late)
-    _velocity(point, state.sums, step.x, late)
+    _wheels(point, state.sums, step.x)
+    _velocity(point, state.sums, step.x)
     return point
 
 
-def _wheels(point: Checkpoint, now: Sums, x: list[float], late: tuple[float, float]) -> None:
+def _wheels(point: Checkpoint, now: Sums, x: list[float]) -> None:
     old, was, p = point.sums, point.x, point.p
     bias, scale = was[ekf.BIAS], was[ekf.SCALE]
     dx, dy = now.dx - old.dx, now.dy - old.dy
@@ -259,8 +258,9 @@ def _wheels(point: Checkpoint, now: Sums, x: list[float], late: tuple[float, flo
     bx = now.bias_x - old.bias_x + old.bias_rad * dy
     by = now.bias_y - old.bias_y - old.bias_rad * dx
     sx, sy = now.slip_x - old.slip_x, now.slip_y - old.slip_y
-    ex = scale * (dx + bx - bias * tx + was[ekf.SLIP] * sx)
-    ey = scale * (dy + by - bias * ty + was[ekf.SLIP] * sy)
+    lx, ly = now.lag_x - old.lag_x + old.rate * dy, now.lag_y - old.lag_y - old.rate * dx
+    ex = scale * (dx + bx - bias * tx + was[ekf.SLIP] * sx + was[ekf.LAG] * lx)
+    ey = scale * (dy + by - bias * ty + was[ekf.SLIP] * sy + was[ekf.LAG] * ly)
     turn = was[ekf.YAW] - old.psi
     c, s = math.cos(turn + was[ekf.CRAB]), math.sin(turn + was[ekf.CRAB])
     gx, gy = c * ex - s * ey, s * ex + c * ey
@@ -268,11 +268,10 @@ def _wheels(point: Checkpoint, now: Sums, x: list[float], late: tuple[float, flo
     c, s = scale * c, scale * s
     slope_b = (-(c * tx - s * ty), -(s * tx + c * ty))
     slope_k = (c * sx - s * sy, s * sx + c * sy)
+    slope_l = (c * lx - s * ly, s * lx + c * ly)
     h, w = math.cos(x[ekf.YAW]), math.sin(x[ekf.YAW])
     noise = now.turn_rad2 - old.turn_rad2
     way = now.way_m2 - old.way_m2
-    # What the same clocks have made of the wheel scale by then: it was learnt over length_m.
-    learnt = STAMP_S * point.speed / max(1.0, old.length_m)
     rolled = now.time_s - old.time_s
     walk_b, walk_s = ekf.BIAS_WALK * rolled, ekf.SCALE_WALK * rolled
     seen = point.wheels
@@ -281,11 +280,11 @@ def _wheels(point: Checkpoint, now: Sums, x: list[float], late: tuple[float, flo
         side = -ux * gy + uy * gx
         b = ux * slope_b[0] + uy * slope_b[1]
         k = ux * slope_k[0] + uy * slope_k[1]
-        position, calibration = _variance(p, (ux, uy, side, b, ahead / scale, k, side))
+        lag = ux * slope_l[0] + uy * slope_l[1]
+        position, calibration = _variance(p, (ux, uy, side, b, ahead / scale, k, side, lag))
         # Noise spread over the way counts at its middle, roughly: 0.4 is between straight (1/3) and turning.
         total = position + FIX_SLOW_M * FIX_SLOW_M + CALIBRATION * CALIBRATION * calibration
-        total += 0.4 * (noise * side * side + walk_b * b * b + walk_s * ahead * ahead) + way + late[axis]
-        total += learnt * learnt * ahead * ahead
+        total += 0.4 * (noise * side * side + walk_b * b * b + walk_s * ahead * ahead) + way
         apart = ux * apart_x + uy * apart_y
         if axis == 0:
             seen.along, seen.sigma_along = apart, math.sqrt(total)
@@ -309,13 +308,17 @@ def _variance(p: list[float], h: tuple[float, ...]) -> tuple[float, float]:
     return position, max(0.0, total - position)
 
 
-def _velocity(point: Checkpoint, now: Sums, x: list[float], late: tuple[float, float]) -> None:
+def _velocity(point: Checkpoint, now: Sums, x: list[float]) -> None:
     old, p, seen = point.sums, point.p, point.doppler
     dx = now.ahead_x - old.ahead_x - (now.doppler_x - old.doppler_x)
     dy = now.ahead_y - old.ahead_y - (now.doppler_y - old.doppler_y)
     h, w = math.cos(x[ekf.YAW]), math.sin(x[ekf.YAW])
     noise = now.doppler_m2 - old.doppler_m2 + FIX_SLOW_M * FIX_SLOW_M
+    # The same delay of velocity against position at both ends.
+    turn = x[ekf.YAW] - point.x[ekf.YAW]
+    late = VELOCITY_LATE_S * (now.wheel - old.wheel * math.cos(turn))
+    aside = VELOCITY_LATE_S * old.wheel * math.sin(turn)
     xx, xy, yy = p[ekf.DIAGONAL[ekf.X]], p[ekf.COLUMN[ekf.Y][ekf.X]], p[ekf.DIAGONAL[ekf.Y]]
     seen.along, seen.across = h * dx + w * dy, h * dy - w * dx
-    seen.sigma_along = math.sqrt(h * h * xx + 2 * h * w * xy + w * w * yy + noise + late[0])
-    seen.sigma_across = math.sqrt(w * w * xx - 2 * h * w * xy + h * h * yy + noise + late[1])
+    seen.sigma_along = math.sqrt(h * h * xx + 2 * h * w * xy + w * w * yy + noise + late * late)
+    seen.sigma_across = math.sqrt(w * w * xx - 2 * h * w * xy + h * h * yy + noise + aside * aside)

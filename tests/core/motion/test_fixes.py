@@ -12,8 +12,8 @@ from gatectl.core.motion import filter as ekf
 from gatectl.core.motion.fixes import Lever, missed, take, take_marker
 
 ARM = Lever(4.0, -0.6)
-X = [10.0, -5.0, 0.4, 0.0, 1.0, 0.017, 0.0]
-SIGMAS = [0.02, 0.02, 0.004, 0.001, 0.004, 0.004, 0.004]
+X = [10.0, -5.0, 0.4, 0.0, 1.0, 0.017, 0.0, 0.0]
+SIGMAS = [0.02, 0.02, 0.004, 0.001, 0.004, 0.004, 0.004, 0.02]
 
 
 def fix(**change: Any) -> GnssFix:

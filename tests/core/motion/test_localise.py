@@ -166,7 +166,7 @@ def test_covariance_stays_symmetric_positive() -> None:
     state = started(track)
     drive(track, state, 20.0)
     p = state.steps[-1].p
-    full = np.array([[p[ekf.COLUMN[i][j]] for i in range(7)] for j in range(7)])
+    full = np.array([[p[ekf.COLUMN[i][j]] for i in range(ekf.SIZE)] for j in range(ekf.SIZE)])
     assert np.linalg.eigvalsh(full).min() > 0.0
 
 
