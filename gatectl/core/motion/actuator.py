@@ -16,7 +16,7 @@ from gatectl.model.node import VehicleConfig
 DAMPING = 0.9
 HISTORY_S = 0.4  # how old a measured angle may be and still correct the model
 TRUST = 0.1  # share of the difference to the sensor that is taken over per scan
-SUBSTEPS = 2
+SUBSTEPS = (0, 1)
 
 
 class SteeringState(Struct):
@@ -30,7 +30,8 @@ class SteeringState(Struct):
 
 
 class SteeringModel:
-    """One vehicle's steering actuator. period_s: of the scan."""
+    """One vehicle's steering actuator. period_s: of the scan. part: of a scan, by which the dead time is
+    longer than a whole number of them."""
 
     def __init__(self, vehicle: VehicleConfig, period_s: float) -> None:
         self.lag_s = max(vehicle.steer_tau_s, period_s)
@@ -39,9 +40,11 @@ class SteeringModel:
         self._wn2 = (2 * DAMPING / self.lag_s) ** 2
         self._damp = 2 * DAMPING * (2 * DAMPING / self.lag_s)
         delay = vehicle.steer_dead_s / period_s
-        self._whole = int(delay + 1e-9)
-        self._part = max(0.0, delay - self._whole)
-        self._kept = self._whole + 2
+        whole = int(delay + 1e-9)
+        part = delay - whole
+        self.part = part if part > 1e-6 else 0.0
+        self._kept = whole + 2
+        self._period = period_s
         self._history = max(1, round(HISTORY_S / period_s))
 
     def advance(self, state: SteeringState, dt: float) -> None:
@@ -49,7 +52,7 @@ class SteeringModel:
         if len(state.sent) < self._kept:
             state.sent = [state.angle] * (self._kept - len(state.sent)) + state.sent
         newer, older = state.sent[1], state.sent[0]
-        due = newer + (older - newer) * self._part
+        due = newer + (older - newer) * self.part
         state.angle, state.rate = self.move(state.angle, state.rate, due, dt)
         state.past.append(state.angle)
         if len(state.past) > self._history:
@@ -70,22 +73,31 @@ class SteeringModel:
         state.sent.append(angle)
         del state.sent[0]
 
-    def pending(self, state: SteeringState) -> list[tuple[float, float]]:
-        """What acts in the dead time that begins now, oldest first: (target rad, share of a scan)."""
-        sent, part = state.sent, self._part
-        if part < 1e-6:
-            return [(angle, 1.0) for angle in sent[2:]]
-        mixed = [(sent[i] + (sent[i - 1] - sent[i]) * part, 1.0) for i in range(2, len(sent))]
-        mixed.append((sent[-1], part))
-        return mixed
+    def ahead(self, state: SteeringState) -> list[float]:
+        """The angles (rad) at the end of each scan of the dead time that begins now. If it is no whole
+        number of scans, the last one is that after `part` of a scan."""
+        sent, part, dt = state.sent, self.part, self._period
+        angle, rate = state.angle, state.rate
+        angles: list[float] = []
+        for i in range(2, len(sent)):
+            target = sent[i]
+            angle, rate = self.move(angle, rate, target + (sent[i - 1] - target) * part, dt)
+            angles.append(angle)
+        if part:
+            angles.append(self.move(angle, rate, sent[-1], part * dt)[0])
+        return angles
 
     def move(self, angle: float, rate: float, target: float, dt: float) -> tuple[float, float]:
         """Angle rad and rate rad/s, dt s later with this target (rad)."""
-        h = dt / SUBSTEPS
-        wn2, damp, limit = self._wn2, self._damp, self.rate_max
-        for _ in range(SUBSTEPS):
-            # Implicit in the damping: stable for lags down to one scan.
-            rate = (rate + h * wn2 * (target - angle)) / (1.0 + h * damp)
-            rate = max(-limit, min(limit, rate))
+        h, limit = dt / len(SUBSTEPS), self.rate_max
+        pull = h * self._wn2
+        # Implicit in the damping: stable for lags down to one scan.
+        keep = 1.0 / (1.0 + h * self._damp)
+        for _ in SUBSTEPS:
+            rate = (rate + pull * (target - angle)) * keep
+            if rate > limit:
+                rate = limit
+            elif rate < -limit:
+                rate = -limit
             angle += h * rate
         return angle, rate

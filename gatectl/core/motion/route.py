@@ -17,6 +17,7 @@ from scipy.interpolate import splev, splprep
 
 SPACING_M = 0.1
 TOLERANCE_M = 2e-5  # rms that the spline may leave the points by
+SETTLED_M = 1e-4  # a projection's step after which the next would be below a micrometre
 
 
 class RoutePoint(NamedTuple):
@@ -94,6 +95,22 @@ class Route:
             sharp[i] + (sharp[i + 1] - sharp[i]) * f,
         )
 
+    def bend(self, s: float) -> tuple[float, float, float]:
+        """yaw, curvature and sharpness of `at`, without the place."""
+        u = s / self.spacing
+        last = self._last
+        u = 0.0 if u < 0.0 else min(u, float(last))
+        i = int(u)
+        if i == last:
+            i -= 1
+        f = u - i
+        yaw, bend, sharp = self.yaw, self.curvature, self.sharpness
+        return (
+            yaw[i] + (yaw[i + 1] - yaw[i]) * f,
+            bend[i] + (bend[i + 1] - bend[i]) * f,
+            sharp[i] + (sharp[i + 1] - sharp[i]) * f,
+        )
+
     def project(self, x: float, y: float, near_s: float) -> Projection:
         """The nearest point in the neighbourhood of near_s; before the start and beyond the end
         the route continues straight (s < 0, s > length)."""
@@ -116,7 +133,7 @@ class Route:
                 if s == edge:
                     return Projection(s + along, lateral)
                 following = edge
-            if abs(following - s) < 1e-6:
+            if abs(following - s) < SETTLED_M:
                 return Projection(following, lateral)
             s = following
         return Projection(s, lateral)

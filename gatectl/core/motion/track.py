@@ -79,9 +79,8 @@ class Tracker:
         """Where the vehicle is on the route; remembers the place."""
         near = route.project(pose.x, pose.y, state.s)
         state.s = near.s
-        point = route.at(near.s)
         course = pose.yaw - pose.slip * abs(pose.speed) * pose.yaw_rate + pose.crab
-        return Deviation(near.s, near.lateral, math.remainder(course - point.yaw, math.tau))
+        return Deviation(near.s, near.lateral, math.remainder(course - route.bend(near.s)[0], math.tau))
 
     def step(
         self,
@@ -120,12 +119,12 @@ class Tracker:
         """The road-wheel angle (rad) at this place."""
         v, slip = place.speed, pose.slip
         near = route.project(place.x, place.y, state.s + place.ahead)
-        here = route.at(near.s)
-        behind = route.at(near.s - math.copysign(self._predictor.drift_m, v))
+        direction = route.bend(near.s)[0]
+        behind = route.bend(near.s - math.copysign(self._predictor.drift_m, v))[1]
         # Errors. The heading that keeps to the route differs from the route's by the tyres' drift.
         forward = math.copysign(1.0, v)
         drift = slip * v * abs(v)
-        heading = math.remainder(place.yaw - here.yaw - drift * behind.curvature + pose.crab, math.tau)
+        heading = math.remainder(place.yaw - direction - drift * behind + pose.crab, math.tau)
         heading = max(-HEADING_MAX_RAD, min(HEADING_MAX_RAD, heading))
         lateral = max(-ERROR_MAX_M, min(ERROR_MAX_M, near.lateral))
         # Feed-forward, and what of it should be there by now.
@@ -172,6 +171,5 @@ class Tracker:
 
 def _curvature(route: Route, s: float, v: float, slip: float, accel: float) -> float:
     """Yaw rate over speed (1/m) that keeps a slipping vehicle on the route at s."""
-    point = route.at(s)
-    share = math.copysign(slip, v) * (v * v * point.sharpness + 2 * accel * point.curvature)
-    return point.curvature + share
+    _, curvature, sharpness = route.bend(s)
+    return curvature + math.copysign(slip, v) * (v * v * sharpness + 2 * accel * curvature)

@@ -64,7 +64,7 @@ class Predictor:
 
     def yaw_rate(self, rate: float, angle: float, speed: float, slip: float, dt: float) -> float:
         """The yaw rate rad/s, dt s later."""
-        # `bend` and `yaw_lag`, written out: this runs once per scan of the dead time.
+        # `bend` and `yaw_lag`, written out.
         tangent, drift = math.tan(angle), slip * abs(speed)
         if self._front:
             q = 1.0 + tangent * tangent
@@ -74,21 +74,29 @@ class Predictor:
     def after_dead_time(self, state: SteeringState, pose: Estimate, accel: float) -> Place:
         """From the pose now, accel m/s2 along the heading."""
         x, y, yaw, v, rate, slip = pose.x, pose.y, pose.yaw, pose.speed, pose.yaw_rate, pose.slip
-        angle, turn = state.angle, state.rate
+        crab, dt, angle = pose.crab, self._period, state.angle
+        length, drift_m, front = self._length, self.drift_m, self._front
         drift, ahead = -slip * abs(v) * rate, 0.0
-        move = self._steering.move
-        for target, share in self._steering.pending(state):
-            dt = share * self._period
-            angle, turn = move(angle, turn, target, dt)
-            rate = self.yaw_rate(rate, angle, v, slip, dt)
-            pace = abs(v)
-            lag = slip * pace + self.drift_m / max(pace, 0.1)
-            drift -= (slip * pace * rate + drift) * dt / (dt + lag)
-            step = v * dt
-            course = yaw + 0.5 * rate * dt + drift + pose.crab
+        angles = self._steering.ahead(state)
+        left, part = len(angles), self._steering.part
+        for angle in angles:
+            left -= 1
+            if part and not left:
+                dt *= part
+            pace = -v if v < 0.0 else v
+            # `yaw_rate`, written out.
+            tangent, slips = math.tan(angle), slip * pace
+            if front:
+                q = 1.0 + tangent * tangent
+                tangent -= slips * rate * (q * math.sqrt(q) - 1.0)
+            rate += (v * tangent / length - rate) * dt / (dt + YAW_INERTIA * slips)
+            lag = slips + drift_m / (pace if pace > 0.1 else 0.1)
+            drift -= (slips * rate + drift) * dt / (dt + lag)
+            step, turn = v * dt, rate * dt
+            course = yaw + 0.5 * turn + drift + crab
             x += step * math.cos(course)
             y += step * math.sin(course)
-            yaw += rate * dt
+            yaw += turn
             ahead += step
             v += accel * dt
         return Place(x, y, yaw, v, angle, ahead)
