@@ -30,7 +30,7 @@ from gatectl.core.motion import filter as ekf
 from gatectl.core.motion import separation
 from gatectl.core.motion.fixes import GnssFix, Lever
 from gatectl.core.motion.history import Step
-from gatectl.core.motion.separation import Reference, SeparationState
+from gatectl.core.motion.separation import Checkpoint, Reference, SeparationState
 
 UNKNOWN_M = 1000.0
 INDEPENDENT_PER_H = 360.0  # errors of a fix live for some ten seconds and more
@@ -42,7 +42,9 @@ SILENT_FREE_S = 0.3
 SILENT_PER_M = 0.004
 SILENT_MPS = 0.008
 RETURN_AFTER_S = 4.0  # an outage so long lets the receiver fix anew,
-RETURN_NS = 20_000_000_000  # and so long the new fix has to prove itself against dead reckoning
+RETURN_NS = 20_000_000_000  # and so long the new fix has to prove itself against dead reckoning,
+PROVEN_NS = 5_000_000_000  # or so long standing
+REMEMBER_S = 2.0  # a position without epochs for so long vouches for nothing that older ones do not
 SHARP_M = 0.15  # a reference counts in full while K sigma of it is below this
 DOPPLER_SHARP_M = 0.28
 ALARM_SIGMAS = 4.0
@@ -72,7 +74,8 @@ class Evidence(Struct, frozen=True):
 class IntegrityState(Struct):
     """held: references have been stopped because something disagrees; calm_mono_ns, stand_mono_ns: since
     when it agrees again, the vehicle stands. away_x, away_y m: where the position would be if what was
-    taken over standing were wrong, away_m: how well that is known. return_mono_ns: the end of an outage.
+    taken over standing were wrong, away_m: how well that is known. silent: in an outage; return_mono_ns: its
+    end, while the new fix has to prove itself by references from before proven_by_ns.
     receiver_m, receiver_mono_ns: the receiver's own level and when it came."""
 
     separation: SeparationState = field(default_factory=SeparationState)
@@ -84,6 +87,7 @@ class IntegrityState(Struct):
     away_m: float = 0.0
     silent: bool = False
     return_mono_ns: int = 0
+    proven_by_ns: int = 0
     receiver_m: float = 0.0
     receiver_mono_ns: int = 0
 
@@ -138,23 +142,33 @@ class Integrity:
         """One scan. Levels along and across, m; and > 0 when a disagreement was taken over: its size, m."""
         last = steps[-1]
         news = separation.advance(state.separation, steps, fix, self._antenna)
-        if not state.held and seen.refused < REFUSED_FROM:
+        if not state.held and seen.refused < REFUSED_FROM and seen.silent_s < REMEMBER_S:
             separation.remember(state.separation, last)
         compared = separation.compare(state.separation, last) if news else None
         if compared is not None:
             self._judge(state, compared.wheels, ALARM_SIGMAS)
             self._judge(state, compared.doppler, ALARM_SIGMAS_DOPPLER)
+            self._ask(state, compared)
         if seen.refused >= REFUSED_FROM and not state.held:
             self._hold_newest(state)
         if fix is not None and fix.receiver_level > 0.0:
             state.receiver_m, state.receiver_mono_ns = fix.receiver_level, now_mono_ns
-        if seen.silent_s > RETURN_AFTER_S:
-            state.silent = True
-        elif state.silent:
-            state.silent, state.return_mono_ns = False, now_mono_ns
+        self._watch_silence(state, now_mono_ns, last, seen.silent_s)
         taken = self._settle(state, now_mono_ns, last, seen) if state.held else 0.0
         along, across = self._levels(state, now_mono_ns, last, seen)
         return along, across, taken
+
+    def _watch_silence(self, state: IntegrityState, now: int, last: Step, silent_s: float) -> None:
+        if silent_s > RETURN_AFTER_S:
+            if not state.silent:
+                state.silent, state.proven_by_ns = True, last.motion.stamp_mono_ns
+            state.return_mono_ns = 0
+        elif state.silent:
+            state.silent, state.return_mono_ns = False, now
+        if state.return_mono_ns:
+            standing = last.motion.standing and now - state.return_mono_ns > PROVEN_NS
+            if standing or now - state.return_mono_ns > RETURN_NS:
+                state.return_mono_ns = 0
 
     # ---- disagreement -------------------------------------------------------------------------
 
@@ -176,6 +190,7 @@ class Integrity:
         ):
             sigma = max(reference.sigma_along, reference.sigma_across)
             reference.release_m = max(SUSPECT_M, SUSPECT_SIGMAS * sigma)
+        self._ask(state, state.separation.checkpoints[-1])
         state.held, state.calm_mono_ns = True, 0
 
     def _settle(self, state: IntegrityState, now: int, last: Step, seen: Evidence) -> float:
@@ -199,6 +214,29 @@ class Integrity:
             return 0.0
         return self._keep_apart(state, last.x[ekf.YAW])
 
+    def _ask(self, state: IntegrityState, point: Checkpoint) -> None:
+        """What this checkpoint asks for: the separation and K sigma of its references."""
+        k, kept = self.k_fault, state.separation.checkpoints
+        # After an outage the newest from before it counts in full.
+        proving = state.return_mono_ns > 0 and point.stamp_mono_ns < state.proven_by_ns
+        proving = proving and all(
+            p.stamp_mono_ns <= point.stamp_mono_ns or p.stamp_mono_ns >= state.proven_by_ns for p in kept
+        )
+        point.level_along = point.level_across = 0.0
+        for by, sharp in ((point.wheels, SHARP_M), (point.doppler, DOPPLER_SHARP_M)):
+            full = by.release_m > 0.0 or (proving and by is point.wheels)
+            for axis, apart, sigma in ((0, by.along, by.sigma_along), (1, by.across, by.sigma_across)):
+                wide = k * sigma
+                bound = abs(apart) + wide
+                if wide > sharp and not full:
+                    # What is old, or not yet calibrated (after a start, another load), says little: in
+                    # full it would keep every vehicle from driving. Apart by many sigmas it still speaks.
+                    bound *= sharp / wide
+                if axis == 0:
+                    point.level_along = max(point.level_along, bound)
+                else:
+                    point.level_across = max(point.level_across, bound)
+
     # ---- levels -------------------------------------------------------------------------------
 
     def _levels(self, state: IntegrityState, now: int, last: Step, seen: Evidence) -> tuple[float, float]:
@@ -212,20 +250,8 @@ class Integrity:
         across = self.k_free * math.sqrt(
             max(0.0, s * s * xx - 2 * c * s * xy + c * c * yy) + floor + max(0.0, heading)
         )
-        returned = state.return_mono_ns > 0 and now - state.return_mono_ns < RETURN_NS
-        k, worst = self.k_fault, [along, across]
         for point in state.separation.checkpoints:
-            proving = returned and now - point.stamp_mono_ns < RETURN_NS
-            for by, sharp in ((point.wheels, SHARP_M), (point.doppler, DOPPLER_SHARP_M)):
-                for axis, apart, sigma in ((0, by.along, by.sigma_along), (1, by.across, by.sigma_across)):
-                    wide = k * sigma
-                    bound = abs(apart) + wide
-                    if wide > sharp and not by.release_m and not (proving and by is point.wheels):
-                        # What is old, or not yet calibrated (after a start, another load), says little: in
-                        # full it would keep every vehicle from driving. Apart by many sigmas it still speaks.
-                        bound *= sharp / wide
-                    worst[axis] = max(worst[axis], bound)
-        along, across = worst
+            along, across = max(along, point.level_along), max(across, point.level_across)
         both = AGE_MPS * max(0.0, seen.correction_age_s - AGE_FREE_S)
         if seen.silent_s > SILENT_FREE_S:
             both += SILENT_PER_M * seen.travelled_m + SILENT_MPS * seen.silent_s

@@ -9,7 +9,7 @@ error <= separation + its own error (solution separation: M. Brenner, Integrated
 Detection Availability, Navigation 43(2), 1996; with the separation itself in place of its threshold).
 
 Everything is kept as running sums, linear in the small differences of the calibrations, so that a
-checkpoint costs nothing until it is compared, and one is compared per scan.
+checkpoint costs nothing until it is compared, and one is compared every EVERY scans.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from gatectl.core.motion.history import Step, yaw_rate
 
 CHECKPOINT_NS = 2_000_000_000
 CHECKPOINTS = 9
+NEWEST = 3
+EVERY = 3
 OLDEST_NS = 75_000_000_000
 FIX_SLOW_M = 0.015  # correlated error of the fixes a checkpoint lives on, 1 sigma per axis
 CALIBRATION = 1.3  # the filter's opinion of its calibrations, times this
@@ -87,7 +89,8 @@ class Reference(Struct):
 
 
 class Checkpoint(Struct):
-    """The filter (x, p) at stamp_mono_ns with the sums then, and the newest comparisons."""
+    """The filter at stamp_mono_ns: x, p (covariance, see `_reduced`) and the sums then, and the newest
+    comparisons. level_along, level_across m: what they ask for (`integrity`)."""
 
     stamp_mono_ns: int
     x: list[float]
@@ -95,12 +98,13 @@ class Checkpoint(Struct):
     sums: Sums
     wheels: Reference = field(default_factory=Reference)
     doppler: Reference = field(default_factory=Reference)
+    level_along: float = 0.0
+    level_across: float = 0.0
 
 
 class SeparationState(Struct):
     """stamp_mono_ns, wheel, gyro, gyro_ok: the newest motion taken; last_x, last_y m: the filter then;
-    velocity_mono_ns: the newest Doppler epoch; turn: which checkpoint is compared next; checkpoints:
-    oldest first."""
+    velocity_mono_ns: the newest Doppler epoch; turn: scans since the start; checkpoints: oldest first."""
 
     stamp_mono_ns: int = 0
     wheel: float = 0.0
@@ -133,6 +137,7 @@ def advance(state: SeparationState, steps: list[Step], fix: GnssFix | None, arm:
             gyro = 0.5 * (gyro + state.gyro)
         rate = gyro - x[ekf.BIAS] if motion.gyro_ok else gyro
         _roll(sums, x[ekf.BIAS], wheel, motion.wheel - state.wheel, rate, dt, step.lateral, motion.gyro_ok)
+        sums.way_m2 += motion.walk * motion.walk * dt
         course = x[ekf.YAW] - x[ekf.SLIP] * step.lateral + x[ekf.CRAB] - 0.5 * rate * dt
         way = wheel * x[ekf.SCALE] * dt
         moved_x -= way * math.cos(course)
@@ -174,7 +179,8 @@ def _roll(
         turning = ekf.GYRO_SCALE * rate
         sums.turn_rad2 += (ekf.YAW_WALK + turning * turning) * dt
     else:
-        sums.turn_rad2 += ekf.STEER_WALK * dt
+        turning = ekf.STEER_SCALE * rate
+        sums.turn_rad2 += (ekf.STEER_WALK + turning * turning) * dt
     length = abs(way)
     sums.turn_rad2 += ekf.CRAB_WALK * length
     sums.way_m2 += (ekf.ALONG_NOISE * length) ** 2
@@ -197,7 +203,7 @@ def _doppler(state: SeparationState, steps: list[Step], fix: GnssFix, arm: Lever
         return
     if fix.velocity is None or span > DOPPLER_GAP_S or abs(speed) < DOPPLER_FROM_MPS:
         # Wheels alone over this span: the prediction was the reference.
-        sums.doppler_m2 += (CREEP * speed * span) ** 2
+        sums.doppler_m2 += (CREEP * speed * span) ** 2 + here.motion.walk**2 * span
         if fix.velocity is not None or abs(speed) < DOPPLER_FROM_MPS:
             state.velocity_mono_ns = fix.stamp_mono_ns
         return
@@ -225,7 +231,7 @@ def remember(state: SeparationState, step: Step) -> None:
     if kept and now - kept[-1].stamp_mono_ns < CHECKPOINT_NS:
         return
     copy = msgspec.structs.replace(state.sums)
-    kept.append(Checkpoint(now, step.x, step.p[:], copy))
+    kept.append(Checkpoint(now, step.x, _reduced(step.p), copy))
     while len(kept) > 2 and now - kept[1].stamp_mono_ns > OLDEST_NS:
         del kept[0]
     if len(kept) > CHECKPOINTS:
@@ -238,11 +244,17 @@ def remember(state: SeparationState, step: Step) -> None:
 
 
 def compare(state: SeparationState, step: Step) -> Checkpoint | None:
-    """Every other scan: compare the filter with one of the checkpoints, the next in turn, and return it."""
-    state.turn = (state.turn + 1) % (2 * max(1, len(state.checkpoints)))
-    if not state.checkpoints or state.turn % 2:
+    """Every EVERY scans: compare the filter with one of the checkpoints and return it. One of the newest,
+    which see a quick fault, alternates with one of the others."""
+    kept = state.checkpoints
+    state.turn += 1
+    if not kept or state.turn % EVERY:
         return None
-    point = state.checkpoints[state.turn // 2]
+    turn, older = state.turn // EVERY, len(kept) - NEWEST
+    if turn % 2 or older <= 0:
+        point = kept[-1 - turn // 2 % min(NEWEST, len(kept))] if older > 0 else kept[turn % len(kept)]
+    else:
+        point = kept[turn // 2 % older]
     _wheels(point, state.sums, step.x)
     _velocity(point, state.sums, step.x)
     return point
@@ -281,7 +293,7 @@ def _wheels(point: Checkpoint, now: Sums, x: list[float]) -> None:
         b = ux * slope_b[0] + uy * slope_b[1]
         k = ux * slope_k[0] + uy * slope_k[1]
         lag = ux * slope_l[0] + uy * slope_l[1]
-        position, calibration = _variance(p, (ux, uy, side, b, ahead / scale, k, side, lag))
+        position, calibration = _variance(p, ux, uy, side, b, ahead / scale, k, lag)
         # Noise spread over the way counts at its middle, roughly: 0.4 is between straight (1/3) and turning.
         total = position + FIX_SLOW_M * FIX_SLOW_M + CALIBRATION * CALIBRATION * calibration
         total += 0.4 * (noise * side * side + walk_b * b * b + walk_s * ahead * ahead) + way
@@ -292,20 +304,33 @@ def _wheels(point: Checkpoint, now: Sums, x: list[float]) -> None:
             seen.across, seen.sigma_across = apart, math.sqrt(total)
 
 
-def _variance(p: list[float], h: tuple[float, ...]) -> tuple[float, float]:
-    """h P h' of the position alone, and of all else with its correlation to the position; h: first states."""
-    position = (
-        h[0] * h[0] * p[ekf.DIAGONAL[ekf.X]]
-        + 2 * h[0] * h[1] * p[ekf.COLUMN[ekf.Y][ekf.X]]
-        + h[1] * h[1] * p[ekf.DIAGONAL[ekf.Y]]
-    )
-    total, row = 0.0, 0
-    for i, hi in enumerate(h):
-        total += hi * hi * p[row]
-        for j in range(i + 1, len(h)):
-            total += 2.0 * hi * h[j] * p[row + j - i]
-        row += ekf.SIZE - i
-    return position, max(0.0, total - position)
+def _reduced(p: list[float]) -> list[float]:
+    """The filter's covariance with yaw and crab added up to the course: x, y, course, bias, scale, slip,
+    lag; upper triangle, row by row, 28 floats."""
+    (
+        xx, xy, xt, xb, xs, xk, xc, xl, yy, yt, yb, ys, yk, yc, yl, tt, tb, ts, tk, tc, tl,
+        bb, bs, bk, bc, bl, ss, sk, sc, sl, kk, kc, kl, cc, cl, ll,
+    ) = p  # fmt: skip
+    return [
+        xx, xy, xt + xc, xb, xs, xk, xl, yy, yt + yc, yb, ys, yk, yl, tt + 2 * tc + cc, tb + bc, ts + sc,
+        tk + kc, tl + cl, bb, bs, bk, bl, ss, sk, sl, kk, kl, ll,
+    ]  # fmt: skip
+
+
+def _variance(
+    p: list[float], x: float, y: float, t: float, b: float, s: float, k: float, g: float
+) -> tuple[float, float]:
+    """h P h' of the position alone, and of all else with its correlation to the position."""
+    (
+        xx, xy, xt, xb, xs, xk, xg, yy, yt, yb, ys, yk, yg, tt, tb, ts, tk, tg, bb, bs, bk, bg, ss, sk, sg,
+        kk, kg, gg,
+    ) = p  # fmt: skip
+    position = x * x * xx + 2 * x * y * xy + y * y * yy
+    rest = x * (t * xt + b * xb + s * xs + k * xk + g * xg) + y * (t * yt + b * yb + s * ys + k * yk + g * yg)
+    rest += t * (b * tb + s * ts + k * tk + g * tg) + b * (s * bs + k * bk + g * bg)
+    rest += s * (k * sk + g * sg) + k * g * kg
+    squares = t * t * tt + b * b * bb + s * s * ss + k * k * kk + g * g * gg
+    return position, max(0.0, 2.0 * rest + squares)
 
 
 def _velocity(point: Checkpoint, now: Sums, x: list[float]) -> None:
@@ -318,7 +343,7 @@ def _velocity(point: Checkpoint, now: Sums, x: list[float]) -> None:
     turn = x[ekf.YAW] - point.x[ekf.YAW]
     late = VELOCITY_LATE_S * (now.wheel - old.wheel * math.cos(turn))
     aside = VELOCITY_LATE_S * old.wheel * math.sin(turn)
-    xx, xy, yy = p[ekf.DIAGONAL[ekf.X]], p[ekf.COLUMN[ekf.Y][ekf.X]], p[ekf.DIAGONAL[ekf.Y]]
+    xx, xy, yy = p[0], p[1], p[7]
     seen.along, seen.across = h * dx + w * dy, h * dy - w * dx
     seen.sigma_along = math.sqrt(h * h * xx + 2 * h * w * xy + w * w * yy + noise + late * late)
     seen.sigma_across = math.sqrt(w * w * xx - 2 * h * w * xy + h * h * yy + noise + aside * aside)
