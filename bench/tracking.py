@@ -25,10 +25,10 @@ from bench.tracking_suite import Plan, jobs, run_all, step_times_us
 __all__ = ["Tracker", "TrackerGivenPose"]
 
 QUICK = Plan(
-    3, 1, 2, routes=("straight", "r15", "lanechange", "slalom", "docking"), noises=("ideal", "fix", "5g")
+    3, 1, 2, 6, routes=("straight", "r15", "lanechange", "slalom", "docking"), noises=("ideal", "fix", "5g")
 )
-DEFAULT = Plan(20, 6, 4)
-FULL = Plan(60, 20, 12)
+DEFAULT = Plan(12, 3, 3, 30)
+FULL = Plan(60, 20, 12, 120)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     plan = QUICK if given.quick else FULL if given.full else DEFAULT
     if given.seeds > 0:
-        plan = Plan(given.seeds, max(1, given.seeds // 3), plan.more, plan.routes, plan.noises)
+        plan = Plan(given.seeds, max(1, given.seeds // 3), plan.more, plan.stops, plan.routes, plan.noises)
     given.out.mkdir(parents=True, exist_ok=True)
     times = step_times_us()  # first, and alone
     rows = run_all(jobs(plan, given.full), given.jobs, given.out, lambda text: print(text, file=sys.stderr))

@@ -12,8 +12,8 @@ from bench.tracking_suite import GIVEN, NOISES, OURS, PLOT_SEED, ROUTES, Row, bo
 def markdown(rows: Sequence[Row], verdicts: Sequence[Verdict]) -> str:
     """The whole report."""
     lines = ["# Path tracking", ""]
-    failed = [v for v in verdicts if not v.ok]
-    lines += [f"{len(verdicts) - len(failed)} of {len(verdicts)} goals hold.", ""]
+    held, tied = sum(v.ok for v in verdicts), sum(v.tie for v in verdicts)
+    lines += [f"{held} of {len(verdicts)} goals hold, {tied} are ties (within one standard error).", ""]
     for steering in ("front", "all_wheel"):
         for noise in NOISES:
             if any(n == noise and st == steering for _, n, st in cells(rows)):
@@ -21,7 +21,7 @@ def markdown(rows: Sequence[Row], verdicts: Sequence[Verdict]) -> str:
     lines += _loads(rows)
     lines += _own_law(rows)
     lines += ["## Goals", "", "| goal | measured | holds |", "|---|---|---|"]
-    lines += [f"| {v.goal} | {v.measured} | {'yes' if v.ok else '**no**'} |" for v in verdicts]
+    lines += [f"| {v.goal} | {v.measured} | {v.word} |" for v in verdicts]
     return "\n".join(lines) + "\n"
 
 
