@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.table import Table
 
 from gatectl.core.motion.identify import Identified, Unfit, identify
-from gatectl.model import ConfigError, UsageError
 from gatectl.model.node import Node, VehicleConfig
 from gatectl.north.party import Operator
 from gatectl.north.settings import settings
@@ -36,12 +35,7 @@ def run(
 ) -> None:
     """Raises GatectlError for whatever cannot be done; the node's file is then as it was."""
     console = Console()
-    try:
-        node = load_node(file)
-    except ConfigError as error:
-        raise UsageError(
-            f"{file} has mistakes: {error.findings[0].text()}", f"correct them first: gatectl check {file}"
-        ) from error
+    node = load_node(file)
     vehicle = commissioning.need_vehicle(node.config)
     since_utc_ns = 0
     if not recordings:

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.live import Live
 
 from gatectl.cli import gnss_view
-from gatectl.cli.gnss_history import History
-from gatectl.cli.gnss_source import NodeSource, PortSource, Source
+from gatectl.cli.gnss_history import History, good
+from gatectl.cli.gnss_source import Look, NodeSource, PortSource, Source
 
 LOOK_S = 0.02  # an epoch is seen when it came; receivers send up to 50 a second
 DRAW_S = 0.25
@@ -35,14 +35,20 @@ async def watch(
         if as_json:
             print(json.dumps(gnss_view.as_json(look, history, source.where), indent=2, ensure_ascii=False))
         else:
-            told = "" if history.epochs else note()
+            told = "" if _comes(look, history) else note()
             Console(highlight=False).print(gnss_view.render(look, history, source.where, told))
-        return history.epochs > 0
+        return _comes(look, history)
     with Live(refresh_per_second=1.0 / DRAW_S, auto_refresh=False, screen=True) as live:
         while True:
             await _look(source, history, DRAW_S)
-            told = "" if history.epochs else note()
-            live.update(gnss_view.render(source.look(), history, source.where, told), refresh=True)
+            look = source.look()
+            told = "" if _comes(look, history) else note()
+            live.update(gnss_view.render(look, history, source.where, told), refresh=True)
+
+
+def _comes(look: Look, history: History) -> bool:
+    """Epochs were seen, and the receiver has not gone since."""
+    return history.epochs > 0 and good(look.tags.get("alive")) != 0.0
 
 
 async def _look(source: Source, history: History, seconds: float) -> None:

@@ -28,8 +28,9 @@ class Files:
     """
 
     def __init__(self, node_file: Path, recorded: Mapping[str, str] | None = None) -> None:
-        self.base = Path(os.path.abspath(node_file)).parent  # noqa: PTH100  # resolve() would follow links
-        self.node_name = node_file.name
+        whole = Path(os.path.abspath(node_file))  # noqa: PTH100  # resolve() would follow links
+        self.base = whole.parent
+        self.node_name = whole.name or str(node_file)  # a directory given by mistake has a name, too
         self.texts: dict[str, str] = {}
         self.findings: list[Finding] = []
         self._recorded = recorded

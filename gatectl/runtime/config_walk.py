@@ -240,10 +240,12 @@ def _check_range(value: float, info: inspect.IntType | inspect.FloatType, key: s
 
 def _check_length(value: Any, info: Any, key: str, report: Report) -> None:
     low, high, size = info.min_length, info.max_length, len(value)
+    of = " characters" if isinstance(value, str) else " entries"
     if low is not None and size < low:
-        report(key, "is empty" if not size else f"is too short ({size})", f"give at least {low}")
+        least = "fill it in" if low == 1 else f"give at least {low}{of}"
+        report(key, "is empty" if not size else f"is too short ({size})", least)
     if high is not None and size > high:
-        report(key, f"is too long ({size})", f"give at most {high}")
+        report(key, f"is too long ({size})", f"give at most {high}{of}")
 
 
 def describe(info: inspect.Type) -> str:

@@ -33,10 +33,11 @@ def recover(source: Path, target: Path | None = None) -> RecoverReport:
     The source is never changed and an existing target never overwritten. Raises RecordingError when
     nothing can be saved, UsageError for a target that exists or cannot be written.
     """
+    if not source.is_file():
+        cause = "is no file" if source.exists() else "does not exist"
+        raise RecordingError(cause, "give a recording (*.mcap)", where=str(source))
     target = target or source.with_name(f"{source.stem}-recovered.mcap")
     report = RecoverReport(source=str(source), target=str(target))
-    if not source.is_file():
-        raise RecordingError("does not exist", "give a recording", where=str(source))
     try:
         stream = target.open("xb")
     except FileExistsError as error:

@@ -45,6 +45,11 @@ def test_check_lists_mistakes_with_exit_code_1(tmp_path: Path) -> None:
         (("replay", "/nonexistent.mcap"), "cannot be opened"),
         (("recover", "/nonexistent.mcap"), "does not exist"),
         (("replay", "/"), "opened"),
+        (("recover", "/"), "is no file"),
+        (("commission", "config"), "1 mistake"),
+        (("commission", "config/demo/gate.toml"), "only vehicles"),
+        (("commission", "config/demo/vehicle1.toml", "--recording", "/"), "cannot be opened"),
+        (("commission", "config/demo/vehicle1.toml", "--recording", "README.md"), "is no MCAP file"),
         (("run", "/nonexistent.toml"), "does not exist"),
         (("schema", "/proc/nowhere"), "cannot be written"),
         (("process", "scan", "/nonexistent.toml"), "does not exist"),
@@ -57,3 +62,12 @@ def test_mistakes_end_with_a_remedy_and_without_a_traceback(arguments: tuple[str
     assert done.returncode == 2
     assert text in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_directory_is_no_node_file(tmp_path: Path) -> None:
+    for command in ("check", "commission", "gnss"):
+        done = gatectl(command, str(tmp_path / "."))
+        assert (
+            f"{tmp_path.name}: (file): {tmp_path} cannot be read: Is a directory" in done.stdout + done.stderr
+        )
+        assert done.returncode > 0

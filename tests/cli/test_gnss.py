@@ -121,6 +121,26 @@ async def test_nothing_on_the_port_says_what_to_do(capsys):
     assert "LINK_DOWN" in out
 
 
+async def test_a_port_that_vanishes_says_so(capsys):
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    source = port_source(os.ttyname(slave))
+
+    async def send_and_go() -> None:
+        for number in range(1, 11):
+            os.write(master, burst(number))
+            await asyncio.sleep(0.1)
+        os.close(slave)
+        os.close(master)
+
+    sending = asyncio.create_task(send_and_go())
+    assert not await gnss.watch_port(source, seconds=2.0, once=True, as_json=False)
+    await sending
+    out = capsys.readouterr().out
+    assert "LINK_DOWN" in out
+    assert "check" in out.splitlines()[-1] + out.splitlines()[-2]
+
+
 @pytest.fixture
 def node(tmp_path):
     """A node's runtime directory; returns a function that writes its gnss tags."""

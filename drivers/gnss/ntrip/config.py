@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -67,10 +68,8 @@ def check_ntrip(config: NtripConfig, base_dir: str) -> list[tuple[str, str, str]
         found.append(("ntrip.country", 'only chooses among mount points with "nearest"', "remove it"))
     if config.ca_file and not config.tls:
         found.append(("ntrip.ca_file", "nothing is verified without TLS", "set tls = true or remove it"))
-    elif config.ca_file and not (Path(base_dir) / config.ca_file).is_file():
-        found.append(
-            ("ntrip.ca_file", f"there is no file {config.ca_file}", "give a PEM file of certificates")
-        )
+    elif config.ca_file and (cause := _no_authorities(Path(base_dir) / config.ca_file)):
+        found.append(("ntrip.ca_file", f"{config.ca_file} {cause}", "give a PEM file of certificates"))
     if ":" in config.username or not config.username.isprintable():
         found.append(
             ("ntrip.username", "cannot be sent: a colon or control character", "ask for another one")
@@ -105,6 +104,17 @@ def read_password(config: NtripConfig, base_dir: str) -> str:
     if not lines or not lines[0].strip():
         raise DeviceError(f"{config.password_file} is empty", "write the password into its first line")
     return lines[0].strip()
+
+
+def _no_authorities(file: Path) -> str:
+    """Why the file cannot be used to verify a caster; empty if it can."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+    except ssl.SSLError:
+        return "holds no certificates"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return ""
 
 
 def _plain(text: str) -> bool:

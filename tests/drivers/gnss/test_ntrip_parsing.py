@@ -276,6 +276,8 @@ def test_the_two_versions_of_a_request():
         ({"country": "VNM"}, "country"),
         ({"ca_file": "pw"}, "ca_file"),
         ({"ca_file": "absent.pem", "tls": True}, "ca_file"),
+        ({"ca_file": "binary", "tls": True}, "ca_file"),
+        ({"ca_file": ".", "tls": True}, "ca_file"),
         ({"username": "a:b", "password_file": "pw"}, "username"),
         ({"username": "a"}, "password_file"),
         ({"password_file": "pw"}, "username"),
