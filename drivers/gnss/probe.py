@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from itertools import pairwise
 from typing import Any
 
-from drivers._wire import open_stream
+from drivers._wire import listen, wire_table
 from drivers.gnss.decoder import Decoder
 from drivers.gnss.epoch import UNTIMED
 from drivers.gnss.messages import Report
@@ -27,24 +26,15 @@ async def probe(wire: Wire, listen_s: float) -> ProbeFinding:
 
     Raises DeviceError if the wire cannot be opened (busy, no such port, no permission) or is lost.
     """
-    stream = await open_stream(wire)
     decoder, heard = Decoder(), _Heard()
-    begin_s = time.monotonic()
-    try:
-        while (left_s := begin_s + listen_s - time.monotonic()) > 0:
-            try:
-                async with asyncio.timeout(left_s):
-                    data = await stream.read()
-            except TimeoutError:
-                break
-            heard.bytes += len(data)
-            for report, _ in decoder.feed(data, time.monotonic_ns()):
-                heard.take(report)
-            if not decoder.frames and heard.bytes >= NOISE_BYTES:
-                break
-    finally:
-        stream.close()
-    return heard.finding(wire, decoder, time.monotonic() - begin_s)
+
+    def hear(data: bytes) -> bool:
+        heard.bytes += len(data)
+        for report, _ in decoder.feed(data, time.monotonic_ns()):
+            heard.take(report)
+        return decoder.frames > 0 or heard.bytes < NOISE_BYTES
+
+    return heard.finding(wire, decoder, await listen(wire, listen_s, hear))
 
 
 class _Heard:
@@ -63,12 +53,12 @@ class _Heard:
         found = ProbeFinding(
             heard_bytes=self.bytes,
             used_bytes=decoder.used_bytes,
-            seconds=round(seconds, 2),
+            seconds=seconds,
             messages=dict(decoder.received),
         )
         if not names or not decoder.frames:
             return found
-        config: dict[str, Any] = {"wire": _wire_table(wire)}
+        config: dict[str, Any] = {"wire": wire_table(wire)}
         rate_hz = self._rate_hz()
         if rate_hz is not None:
             config["rate_hz"] = rate_hz
@@ -115,15 +105,6 @@ class _Heard:
             notes.append("baseline_m is what the receiver says: compare it with a tape measure")
         notes.append("latency_s: take it from the receiver's data sheet")
         return notes
-
-
-def _wire_table(wire: Wire) -> dict[str, Any]:
-    if not wire.port:
-        return {"host": wire.host, "tcp_port": wire.tcp_port}
-    table: dict[str, Any] = {"port": wire.port, "baud": wire.baud}
-    if wire.frame != Wire().frame:
-        table["frame"] = wire.frame
-    return table
 
 
 def _protocol(names: list[str]) -> str:

@@ -7,12 +7,11 @@ from typing import ClassVar, cast
 
 from msgspec import Struct
 
-from drivers._wire import Backoff, ByteStream, check_wire, keep_open
+from drivers._wire import Backoff, ByteStream, Outage, check_wire, keep_open
 from drivers.scale.config import ScaleConfig
 from drivers.scale.tags import STALE_AFTER_S, TAGS
 from drivers.scale.wire import KG_PER_LB, Frame, Framer, MtContinuous, Reading, StableWindow, Xk3190
 from gatectl.model.device import DevicePort
-from gatectl.model.errors import DeviceError
 from gatectl.model.quality import Cause, Quality
 from gatectl.model.tags import TagSpec
 
@@ -24,11 +23,9 @@ class ScaleDriver:
     Config: ClassVar[type[Struct]] = ScaleConfig
 
     def __init__(self, name: str, config: Struct, port: DevicePort) -> None:
-        self._name = name
         self._config = cast(ScaleConfig, config)
         self._port = port
-        self._last_cause = ""
-        self._down: Cause | None = None
+        self._outage = Outage(name, port)
         self._backoff = Backoff(first_s=0.1, limit_s=2.0)
         self._window = self._new_window()
 
@@ -53,11 +50,11 @@ class ScaleDriver:
 
     async def run(self) -> None:
         """Listen and reopen, until cancelled."""
-        self._publish_down(Cause.LINK_DOWN)
+        self._outage.tell(Cause.LINK_DOWN)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep_telling())
+            tasks.create_task(self._outage.keep_telling(STALE_AFTER_S))
             tasks.create_task(
-                keep_open(self._config.wire, self._listen, lost=self._lost, backoff=self._backoff)
+                keep_open(self._config.wire, self._listen, lost=self._outage.lost, backoff=self._backoff)
             )
 
     async def make_safe(self) -> None:
@@ -89,33 +86,30 @@ class ScaleDriver:
                 for reading in readings:
                     self._publish(reading, heard_ns)
 
-    async def _keep_telling(self) -> None:
-        """While nothing comes, "not alive" must not grow stale."""
-        while True:
-            await asyncio.sleep(STALE_AFTER_S / 4)
-            if self._down is not None:
-                self._publish_down(self._down)
-
     def _silent(self, framer: Framer) -> None:
         if framer.errors or framer.skipped:
             why = framer.last_error.cause if framer.last_error else "no frame begins"
-            self._warn(f"bytes arrive but no valid frame ({why}); check baud, frame, protocol and checksum")
-            self._publish_down(Cause.NOT_VALID)
+            self._outage.warn(
+                f"bytes arrive but no valid frame ({why}); check baud, frame, protocol and checksum"
+            )
+            self._outage.tell(Cause.NOT_VALID)
         else:
-            self._warn("the indicator is silent; check cable, supply and that it sends continuously")
-            self._publish_down(Cause.LINK_DOWN)
+            self._outage.warn("the indicator is silent; check cable, supply and that it sends continuously")
+            self._outage.tell(Cause.LINK_DOWN)
         framer.errors = framer.skipped = 0
         framer.last_error = None
 
     def _publish(self, reading: Reading, now_ns: int) -> None:
         conf, port = self._config, self._port
         if reading.unit not in ("", conf.unit):
-            self._warn(f"the indicator sends {reading.unit}, configured is {conf.unit}: set both alike")
-            self._publish_down(Cause.NOT_VALID, alive=1.0)
+            self._outage.warn(
+                f"the indicator sends {reading.unit}, configured is {conf.unit}: set both alike"
+            )
+            self._outage.tell(Cause.NOT_VALID, alive=1.0)
             return
         if reading.unit == "" and conf.protocol == "mt_continuous":
-            self._warn("the indicator sends neither kg nor lb: set it to kg")
-            self._publish_down(Cause.NOT_VALID, alive=1.0)
+            self._outage.warn("the indicator sends neither kg nor lb: set it to kg")
+            self._outage.tell(Cause.NOT_VALID, alive=1.0)
             return
         kg = None
         if reading.gross is not None:
@@ -138,7 +132,7 @@ class ScaleDriver:
         else:
             port.put("gross", kg, Quality.UNCERTAIN, Cause.UNSTABLE, now_ns)
         port.commit()
-        self._last_cause, self._down = "", None
+        self._outage.over()
 
     def _stable(self, reading: Reading, kg: float | None, now_ns: int) -> bool:
         if kg is None:
@@ -150,18 +144,3 @@ class ScaleDriver:
     def _new_window(self) -> StableWindow:
         conf = self._config
         return StableWindow(conf.stable_band_kg, conf.stable_time_s, conf.stable_time_s / 2)
-
-    def _lost(self, error: DeviceError) -> None:
-        self._warn(error.text())
-        self._publish_down(Cause.LINK_DOWN)
-
-    def _warn(self, text: str) -> None:
-        if text != self._last_cause:  # the same cause every second would bury the others
-            self._port.log("warning", f"{self._name}: {text}")
-        self._last_cause = text
-
-    def _publish_down(self, cause: Cause, alive: float = 0.0) -> None:
-        self._down = None if alive else cause
-        self._port.put_all(Quality.BAD, cause)
-        self._port.put("alive", alive)
-        self._port.commit()

@@ -7,13 +7,12 @@ from typing import ClassVar, cast
 
 from msgspec import Struct
 
-from drivers._wire import Backoff, ByteStream, check_wire, keep_open
+from drivers._wire import Backoff, ByteStream, Outage, check_wire, keep_open
 from drivers.transponder import probe as probing
 from drivers.transponder.config import TransponderReaderConfig
 from drivers.transponder.tags import CROSSING, STALE_AFTER_S, TAGS
 from drivers.transponder.telegram import Framer, Telegram, Transit
 from gatectl.model.device import DevicePort, ProbeFinding, Wire
-from gatectl.model.errors import DeviceError
 from gatectl.model.quality import Cause, Quality
 from gatectl.model.tags import TagSpec
 
@@ -29,12 +28,10 @@ class TransponderDriver:
     probe_bauds: ClassVar[tuple[int, ...]] = probing.BAUDS
 
     def __init__(self, name: str, config: Struct, port: DevicePort) -> None:
-        self._name = name
         self._config = cast(TransponderReaderConfig, config)
         self._port = port
         self._backoff = Backoff(first_s=0.1, limit_s=2.0)
-        self._down: Cause | None = None
-        self._warned = ""
+        self._outage = Outage(name, port)
         self._last: Telegram | None = None
         self._told_ns = 0
         self._moved_ns = 0
@@ -60,11 +57,11 @@ class TransponderDriver:
 
     async def run(self) -> None:
         """Listen and reopen, until cancelled."""
-        self._publish_down(Cause.LINK_DOWN)
+        self._outage.tell(Cause.LINK_DOWN)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep_telling())
+            tasks.create_task(self._outage.keep_telling(STALE_AFTER_S))
             tasks.create_task(
-                keep_open(self._config.wire, self._listen, lost=self._lost, backoff=self._backoff)
+                keep_open(self._config.wire, self._listen, lost=self._outage.lost, backoff=self._backoff)
             )
 
     async def make_safe(self) -> None:
@@ -112,17 +109,17 @@ class TransponderDriver:
     ) -> None:
         """last: the one that was taken before. late_ns: None while it is not known."""
         if now_ns - self._moved_ns > silence_ns:
-            self._warn("the reader repeats one telegram: it hangs; switch it off and on")
-            self._publish_down(Cause.FROZEN)
+            self._outage.warn("the reader repeats one telegram: it hangs; switch it off and on")
+            self._outage.tell(Cause.FROZEN)
             return
-        if self._down is Cause.FROZEN and self._moved_ns < now_ns:
+        if self._outage.cause is Cause.FROZEN and self._moved_ns < now_ns:
             return
         if telegram.fault:
             if now_ns - self._told_ns < REPEAT_NS:
                 return
             self._told_ns = now_ns
-            self._warn("the reader reports a fault of its antenna; check antenna and cable")
-            self._publish_down(Cause.DEVICE_FAULT, alive=1.0)
+            self._outage.warn("the reader reports a fault of its antenna; check antenna and cable")
+            self._outage.tell(Cause.DEVICE_FAULT, alive=1.0)
             return
         fresh = last is None or telegram.crossings != last.crossings
         if fresh or now_ns - self._told_ns >= REPEAT_NS:
@@ -131,7 +128,7 @@ class TransponderDriver:
 
     def _publish(self, telegram: Telegram, late_ns: int | None, now_ns: int) -> None:
         conf, port = self._config, self._port
-        self._down, self._warned = None, ""
+        self._outage.over()
         port.put("alive", 1.0)
         port.put("lost", float(self._lost_count), stamp_mono_ns=now_ns)
         port.put("count", float(telegram.crossings), stamp_mono_ns=now_ns)
@@ -160,34 +157,12 @@ class TransponderDriver:
         port.put("signal", telegram.signal, stamp_mono_ns=now_ns)
         port.commit()
 
-    async def _keep_telling(self) -> None:
-        """While nothing comes, "not alive" must not grow stale."""
-        while True:
-            await asyncio.sleep(STALE_AFTER_S / 4)
-            if self._down is not None:
-                self._publish_down(self._down)
-
     def _silent(self, framer: Framer) -> None:
         if framer.refused or framer.skipped:
-            self._warn(
+            self._outage.warn(
                 "bytes arrive but no valid telegram; check baud and frame, and that it is such a reader"
             )
-            self._publish_down(Cause.NOT_VALID)
+            self._outage.tell(Cause.NOT_VALID)
         else:
-            self._warn("the reader is silent; check cable and supply")
-            self._publish_down(Cause.LINK_DOWN)
-
-    def _lost(self, error: DeviceError) -> None:
-        self._warn(error.text())
-        self._publish_down(Cause.LINK_DOWN)
-
-    def _warn(self, text: str) -> None:
-        if text != self._warned:  # the same cause every second would bury the others
-            self._port.log("warning", f"{self._name}: {text}")
-        self._warned = text
-
-    def _publish_down(self, cause: Cause, alive: float = 0.0) -> None:
-        self._down = None if alive else cause
-        self._port.put_all(Quality.BAD, cause)
-        self._port.put("alive", alive)
-        self._port.commit()
+            self._outage.warn("the reader is silent; check cable and supply")
+            self._outage.tell(Cause.LINK_DOWN)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-
-from drivers._wire import open_stream
+from drivers._wire import listen, wire_table
 from drivers.transponder.telegram import LENGTH, Framer, Telegram
 from gatectl.model.device import ProbeFinding, Wire
 
@@ -18,39 +15,25 @@ async def probe(wire: Wire, listen_s: float) -> ProbeFinding:
 
     Raises DeviceError if the wire cannot be opened or is lost.
     """
-    stream = await open_stream(wire)
-    framer, heard, last = Framer(), 0, None
-    count = 0
-    begin_s = time.monotonic()
-    try:
-        while (left_s := begin_s + listen_s - time.monotonic()) > 0:
-            try:
-                async with asyncio.timeout(left_s):
-                    data = await stream.read()
-            except TimeoutError:
-                break
-            heard += len(data)
-            telegrams = framer.feed(data)
-            count += len(telegrams)
-            last = telegrams[-1] if telegrams else last
-            if not count and heard >= NOISE_BYTES:
-                break
-    finally:
-        stream.close()
-    seconds = round(time.monotonic() - begin_s, 2)
-    messages = {"telegram": count} if count else {}
-    if last is None:
-        return ProbeFinding(heard_bytes=heard, used_bytes=0, seconds=seconds, messages=messages)
+    framer, heard, telegrams = Framer(), 0, list[Telegram]()
+
+    def hear(data: bytes) -> bool:
+        nonlocal heard
+        heard += len(data)
+        telegrams.extend(framer.feed(data))
+        return bool(telegrams) or heard < NOISE_BYTES
+
+    seconds = await listen(wire, listen_s, hear)
+    if not telegrams:
+        return ProbeFinding(heard_bytes=heard, used_bytes=0, seconds=seconds, messages={})
     return ProbeFinding(
         heard_bytes=heard,
-        used_bytes=count * LENGTH,
+        used_bytes=len(telegrams) * LENGTH,
         seconds=seconds,
-        messages=messages,
+        messages={"telegram": len(telegrams)},
         protocol="transponder reader",
-        config={"wire": {"port": wire.port, "baud": wire.baud}}
-        if wire.port
-        else {"wire": {"host": wire.host, "tcp_port": wire.tcp_port}},
-        notes=_notes(last),
+        config={"wire": wire_table(wire)},
+        notes=_notes(telegrams[-1]),
     )
 
 
