@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import pty
 import random
 import time
-import tty
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +17,7 @@ from gatectl.model.errors import UsageError
 from gatectl.model.node import AntennaConfig
 from gatectl.model.site import Origin
 from hil.devices.gnss_dialects import DIALECTS
+from hil.devices.serial_line import SerialLine
 from hil.plant.gnss import Fix, GnssModel, GnssNoise, VehicleTruth
 
 BAUD = 115_200
@@ -85,15 +84,13 @@ class GnssReceiver:
         self._faults: dict[str, dict[str, float | str]] = {}
         self._last: list[bytes] = []
         self._silent_until_s = 0.0
-        self._master = self._slave = -1
+        self._line = SerialLine()
 
     async def start(self) -> dict[str, Any]:
-        """Open the pseudo-terminal; the slave stays open here so that the path outlives its user."""
-        self._master, self._slave = pty.openpty()
-        tty.setraw(self._slave)  # before anybody else opens it: no echo back to us
-        os.set_blocking(self._master, False)
-        asyncio.get_running_loop().add_reader(self._master, self._receive)
-        return {"port": os.ttyname(self._slave), "baud": BAUD}
+        """Open the line, and listen for corrections on it."""
+        port = self._line.open()
+        asyncio.get_running_loop().add_reader(self._line.fd, self._receive)
+        return {"port": port, "baud": BAUD}
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -109,12 +106,9 @@ class GnssReceiver:
             number = max(number + step, math.floor(self._utc_s() / self._period_s))
 
     async def stop(self) -> None:
-        if self._master >= 0:
-            asyncio.get_running_loop().remove_reader(self._master)
-        for fd in (self._master, self._slave):
-            if fd >= 0:
-                os.close(fd)
-        self._master = self._slave = -1
+        if self._line.fd >= 0:
+            asyncio.get_running_loop().remove_reader(self._line.fd)
+        self._line.close()
 
     @property
     def refused(self) -> Counter[str]:
@@ -169,15 +163,11 @@ class GnssReceiver:
         return self._last
 
     def _send(self, burst: list[bytes]) -> None:
-        if self._master < 0:
-            return
-        data = b"".join(self._spoil(line) for line in burst)
-        with suppress(BlockingIOError):  # nobody listens: a receiver does not wait for its reader
-            os.write(self._master, data)
+        self._line.write(b"".join(self._spoil(line) for line in burst))
 
     def _receive(self) -> None:
         with suppress(BlockingIOError):
-            for frame in self._splitter.feed(os.read(self._master, 4096)):
+            for frame in self._splitter.feed(os.read(self._line.fd, 4096)):
                 self.received[message_number(frame)] += 1
 
     def _spoil(self, line: bytes) -> bytes:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import pty
 import random
-import tty
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, ClassVar, Literal
 
 from hil.devices.faults import Faults
+from hil.devices.serial_line import SerialLine
 from hil.plant.scale import ScalePlant
 
 PERIOD_S = 0.1
@@ -61,14 +58,11 @@ class SimScale:
         self._random = random.Random(name)
         self._faults = Faults(name, _PARAMS)
         self._last = b""
-        self._master = self._slave = -1
+        self._line = SerialLine()
 
     async def start(self) -> dict[str, Any]:
         """Open the pty."""
-        self._master, self._slave = pty.openpty()
-        tty.setraw(self._slave)  # before anybody else opens it: no echo back to us
-        os.set_blocking(self._master, False)
-        return {"port": os.ttyname(self._slave), "baud": BAUD}
+        return {"port": self._line.open(), "baud": BAUD}
 
     async def run(self) -> None:
         """Weigh and send, until cancelled."""
@@ -78,18 +72,12 @@ class SimScale:
             slower = self._faults.number("slow", "seconds") / PERIOD_S if "slow" in self._faults else 1.0
             due_s = max(due_s + self.period_s * slower, loop.time())
             self.plant.step(PERIOD_S * slower)
-            data = self._bytes()
-            if data and self._master >= 0:
-                with suppress(BlockingIOError):  # nobody reads: a serial line loses it, too
-                    os.write(self._master, data)
+            self._line.write(self._bytes())
             await asyncio.sleep(due_s - loop.time())
 
     async def stop(self) -> None:
         """Close the pty."""
-        for fd in (self._master, self._slave):
-            if fd >= 0:
-                os.close(fd)
-        self._master = self._slave = -1
+        self._line.close()
 
     def fault(self, mode: str, **params: float | str) -> None:
         """Begin a fault of `faults`. Raises UsageError for any other, or an unknown parameter."""

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import binascii
-import os
-import pty
 import random
 import struct
 import tempfile
 import time
-import tty
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
 from hil.devices.faults import Faults
+from hil.devices.serial_line import SerialLine
 from hil.plant.gnss import VehicleTruth
 from hil.plant.transponder import Crossing, ReaderPlant
 
@@ -63,7 +61,7 @@ class SimTransponderReader:
         self._random = random.Random(name)
         self._faults = Faults(name, _PARAMS)
         self._dir: Path | None = None
-        self._master = self._slave = -1
+        self._line = SerialLine()
         self._count = self._number = 0
         self._last: Crossing | None = None
         self._booted_s = 0.0
@@ -91,9 +89,9 @@ class SimTransponderReader:
             self._look()
             data = self._bytes() if self._booted else b""
             if data and "delay" in self._faults:
-                loop.call_later(self._faults.number("delay", "seconds"), self._write, data, self._master)
+                loop.call_later(self._faults.number("delay", "seconds"), self._write, data, self._line.fd)
             elif data:
-                self._write(data, self._master)
+                self._line.write(data)
             await asyncio.sleep(due_s - loop.time())
 
     async def stop(self) -> None:
@@ -128,22 +126,16 @@ class SimTransponderReader:
         self._last = None
 
     def _plug(self) -> None:
-        self._master, self._slave = pty.openpty()
-        tty.setraw(self._slave)  # before anybody else opens it: no echo back to us
-        os.set_blocking(self._master, False)
-        Path(self.port).symlink_to(os.ttyname(self._slave))
+        Path(self.port).symlink_to(self._line.open())
 
     def _unplug(self) -> None:
-        if self._master >= 0:
-            os.close(self._master)
-            os.close(self._slave)
-            self._master = self._slave = -1
+        if self._line.fd >= 0:
+            self._line.close()
             Path(self.port).unlink(missing_ok=True)
 
     def _write(self, data: bytes, to: int) -> None:
-        if to >= 0 and to == self._master:
-            with suppress(BlockingIOError):  # nobody reads: a serial line loses it, too
-                os.write(to, data)
+        if to == self._line.fd:  # delayed bytes of an earlier connection find nobody
+            self._line.write(data)
 
     def _look(self) -> None:
         for crossing in self.plant.update(self._clock(), self._truth()):

@@ -78,7 +78,7 @@ async def test_nobody_listening_is_no_error() -> None:
     try:
         with suppress(BlockingIOError):  # the line is full: what comes now is lost
             while True:
-                os.write(device._master, b"x" * 1024)
+                os.write(device._line.fd, b"x" * 1024)
         await asyncio.sleep(0.25)
         assert not task.done()
     finally:
