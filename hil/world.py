@@ -78,7 +78,7 @@ class Vehicle:
     def truth(self) -> VehicleTruth:
         """For its receiver."""
         p = self.plant
-        return VehicleTruth(p.x, p.y, p.yaw, p.speed, p.yaw_rate)
+        return VehicleTruth(p.x, p.y, p.yaw, p.speed, p.yaw_rate, p.side_mps)
 
     def sensors(self) -> McuInputs:
         """For its drive controller."""

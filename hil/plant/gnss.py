@@ -22,7 +22,8 @@ from gatectl.model.site import Origin
 class VehicleTruth:
     """Where the control point (rear-axle centre) really is, in the site frame (ENU).
 
-    x, y: m; yaw: rad counter-clockwise from east; speed: m/s along the vehicle; yaw_rate: rad/s.
+    x, y: m; yaw: rad counter-clockwise from east; speed: m/s along the vehicle; yaw_rate: rad/s;
+    side: m/s to the left (tyre slip).
     """
 
     x: float
@@ -30,6 +31,7 @@ class VehicleTruth:
     yaw: float
     speed: float = 0.0
     yaw_rate: float = 0.0
+    side: float = 0.0
 
 
 class Fix(IntEnum):
@@ -193,7 +195,7 @@ class GnssModel:
         """Speed and course of the antenna, which swings about the control point."""
         noise, rate = self._noise, truth.yaw_rate
         along = truth.speed - rate * self._antenna.left_m
-        across = rate * self._antenna.forward_m
+        across = truth.side + rate * self._antenna.forward_m
         cos, sin = math.cos(truth.yaw), math.sin(truth.yaw)
         east = cos * along - sin * across + self._random.gauss(0.0, noise.speed_mps)
         north = sin * along + cos * across + self._random.gauss(0.0, noise.speed_mps)

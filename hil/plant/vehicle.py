@@ -98,6 +98,7 @@ class VehiclePlant:
         self.camber: Slope = 0.0
         self.reversing = False
         self.speed = self.yaw_rate = self.accel = 0.0
+        self.side_mps = 0.0  # of the control point, to the left: tyre slip and crossfall
         self.steer_rad = 0.0
         self.time_s = 0.0
         self._side = 0.0  # sideways speed of the centre of gravity
@@ -198,7 +199,7 @@ class VehiclePlant:
             blend = min(1.0, (pace - 0.3) / 0.9)
             self._side = blend * self._side + (1 - blend) * rolling_side
             self.yaw_rate = blend * self.yaw_rate + (1 - blend) * rolling_rate
-        side = self._side - behind * self.yaw_rate  # of the control point
+        side = self.side_mps = self._side - behind * self.yaw_rate
         middle = self.yaw + 0.5 * STEP_S * self.yaw_rate
         c, s = math.cos(middle), math.sin(middle)
         self.x += STEP_S * (self.speed * c - side * s)

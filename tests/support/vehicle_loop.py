@@ -77,6 +77,8 @@ class VehicleLoop:
         self.scan_no = 0
         self.armed, self.estop, self.seen_reset = False, False, 0.0
         self.mcu_silent, self.slow_scans, self.turned_moving = False, 0, 0
+        self.odometry_late, self.odometry = 0, [(0.0, 0.0)]  # scans older than it is stamped; the newest
+        self.epoch_scans = 5
         self.withheld: set[str] = set()  # tags that nothing writes any more
         self.loaded: float | None = None
         self.leased: tuple[str, ...] = ()
@@ -186,12 +188,14 @@ class VehicleLoop:
 
     def _sense(self) -> None:
         plant, rng = self.plant, self.rng
-        if self.scan_no % 5 == 0:
+        if self.scan_no % self.epoch_scans == 0:
             self.gnss.epoch(self.now, plant, self.core._config.antenna.forward_m)
         while self.gnss.due and self.gnss.due[0][0] <= self.now:
             self._put("gnss", self.gnss.due.pop(0)[1])
         noise = rng.standard_normal(2).tolist()
-        speed = plant.speed * self.wheel_scale + 0.01 * noise[0]
+        self.odometry = [*self.odometry[-self.odometry_late :], (plant.speed, plant.yaw_rate)]
+        rolled, turned = self.odometry[-1 - min(self.odometry_late, len(self.odometry) - 1)]
+        speed = rolled * self.wheel_scale + 0.01 * noise[0]
         self.slow_scans = self.slow_scans + 1 if abs(plant.speed) < 0.03 else 0
         if self.mcu_silent:
             return
@@ -205,7 +209,7 @@ class VehicleLoop:
                 "speed": min(0.0, speed) if plant.reversing else max(0.0, speed),
                 "reversing": float(plant.reversing),
                 "steer_angle": plant.steer_rad,
-                "yaw_rate": plant.yaw_rate + self.gyro_bias + math.radians(0.05) * noise[1],
+                "yaw_rate": turned + self.gyro_bias + math.radians(0.05) * noise[1],
                 "brake_applied": float(plant._brake > 0.5),
                 "standstill": float(self.slow_scans >= 15),
                 "load_present": load,

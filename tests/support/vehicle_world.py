@@ -153,7 +153,7 @@ class GnssModel:
         swing = self.rng.normal(0, 0.02, 2)
         if self.silent:
             return
-        across = forward * plant.yaw_rate
+        across = forward * plant.yaw_rate + plant.side_mps
         east = plant.speed * math.cos(plant.yaw) - across * math.sin(plant.yaw) + float(swing[0])
         north = plant.speed * math.sin(plant.yaw) + across * math.cos(plant.yaw) + float(swing[1])
         lat, lon, height = self.frame.to_geodetic(

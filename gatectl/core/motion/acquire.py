@@ -32,8 +32,9 @@ class AcquireState(Struct):
 
 class RefusedState(Struct):
     """refused: epochs refused in a row that agree with each other; offset: by how much (m, site frame).
-    turned, turned_rad: the same for headings, rad. total: epochs ever refused. marked_m: how far the last
-    transponder crossed contradicts, 0 = it does not."""
+    in_row: epochs refused in a row, agreeing or not; apart_m: by how much the last. turned, turned_rad: the
+    same for headings, rad. total: epochs ever refused. marked_m: how far the last transponder crossed
+    contradicts, 0 = it does not."""
 
     refused: int = 0
     total: int = 0
@@ -41,6 +42,8 @@ class RefusedState(Struct):
     turned: int = 0
     turned_rad: float = 0.0
     marked_m: float = 0.0
+    in_row: int = 0
+    apart_m: float = 0.0
 
 
 def acquire(state: AcquireState, wheel: float, fix: GnssFix) -> tuple[float, float, float] | None:
@@ -72,6 +75,7 @@ def acquire(state: AcquireState, wheel: float, fix: GnssFix) -> tuple[float, flo
 def refuse(state: RefusedState, yaw: float, seen: Innovation, fix: GnssFix, standing: bool) -> bool:
     """Count an epoch whose position was refused; True when it must be believed. yaw rad: the filter's."""
     state.total += 1
+    state.in_row, state.apart_m = state.in_row + 1, math.hypot(seen.along, seen.across)
     c, s = math.cos(yaw), math.sin(yaw)
     ex, ey = c * seen.along - s * seen.across, s * seen.along + c * seen.across
     if state.refused and math.hypot(ex - state.offset[0], ey - state.offset[1]) > REACQUIRE_SPREAD_M:

@@ -47,6 +47,8 @@ PROVEN_NS = 5_000_000_000  # or so long standing
 REMEMBER_S = 2.0  # a position without epochs for so long vouches for nothing that older ones do not
 SHARP_M = 0.15  # a reference counts in full while K sigma of it is below this
 DOPPLER_SHARP_M = 0.28
+DULL = 0.9  # of that is what another asks for, up to one sigma apart,
+DULL_PER_SIGMA = 0.77  # and so much more per sigma until it is in proportion
 ALARM_SIGMAS = 4.0
 ALARM_SIGMAS_DOPPLER = 3.5  # its sigma is generous: receivers are 1.5 times better
 SUSPECT_SIGMAS = 2.5
@@ -230,8 +232,11 @@ class Integrity:
                 bound = abs(apart) + wide
                 if wide > sharp and not full:
                     # What is old, or not yet calibrated (after a start, another load), says little: in
-                    # full it would keep every vehicle from driving. Apart by many sigmas it still speaks.
-                    bound *= sharp / wide
+                    # full it would keep every vehicle from driving. Apart by some sigmas it still speaks.
+                    sigmas = abs(apart) / sigma
+                    bound = min(
+                        bound * sharp / wide, sharp * (DULL + DULL_PER_SIGMA * max(0.0, sigmas - 1.0))
+                    )
                 if axis == 0:
                     point.level_along = max(point.level_along, bound)
                 else:
@@ -250,11 +255,12 @@ class Integrity:
         across = self.k_free * math.sqrt(
             max(0.0, s * s * xx - 2 * c * s * xy + c * c * yy) + floor + max(0.0, heading)
         )
+        if seen.silent_s > SILENT_FREE_S:  # wheels or gyro at fault, but then not GNSS as well
+            doubt = SILENT_PER_M * seen.travelled_m + SILENT_MPS * seen.silent_s
+            along, across = along + doubt, across + doubt
         for point in state.separation.checkpoints:
             along, across = max(along, point.level_along), max(across, point.level_across)
         both = AGE_MPS * max(0.0, seen.correction_age_s - AGE_FREE_S)
-        if seen.silent_s > SILENT_FREE_S:
-            both += SILENT_PER_M * seen.travelled_m + SILENT_MPS * seen.silent_s
         if seen.refused >= REFUSED_FROM:
             both += seen.refused_m
         if state.away_x or state.away_y:

@@ -180,7 +180,7 @@ class Localiser:
         if not taken:
             yaw = state.steps[at].x[ekf.YAW]
             return self._start_over(state, fix) if refuse(state.refused, yaw, seen, fix, standing) else 0.0
-        state.refused.refused = 0
+        state.refused.refused = state.refused.in_row = 0
         if reliable(fix):
             state.fix_mono_ns, state.travelled_m = fix.stamp_mono_ns, 0.0
         state.correction_age = fix.correction_age
@@ -211,7 +211,7 @@ class Localiser:
         state.steps = [Step(motion, [x - dx, y - dy, yaw, *learned], ekf.diagonal(START_SIGMAS))]
         state.known = True
         state.waiting, state.marker = [], None
-        state.refused.refused = state.refused.turned = 0
+        state.refused.refused = state.refused.turned = state.refused.in_row = 0
         state.epoch_mono_ns = state.fix_mono_ns = fix.stamp_mono_ns
         state.travelled_m = 0.0
         state.correction_age = fix.correction_age
@@ -235,8 +235,8 @@ class Localiser:
             silent_s=max(0.0, (now - state.fix_mono_ns) * 1e-9),
             travelled_m=state.travelled_m,
             correction_age_s=state.correction_age,
-            refused=refused.refused if not refused.marked_m else max(refused.refused, REFUSED_FROM),
-            refused_m=max(math.hypot(*refused.offset) if refused.refused else 0.0, refused.marked_m),
+            refused=refused.in_row if not refused.marked_m else max(refused.in_row, REFUSED_FROM),
+            refused_m=max(refused.apart_m if refused.in_row else 0.0, refused.marked_m),
             turned=refused.turned,
             turned_rad=refused.turned_rad,
         )

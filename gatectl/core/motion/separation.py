@@ -104,7 +104,8 @@ class Checkpoint(Struct):
 
 class SeparationState(Struct):
     """stamp_mono_ns, wheel, gyro, gyro_ok: the newest motion taken; last_x, last_y m: the filter then;
-    velocity_mono_ns: the newest Doppler epoch; turn: scans since the start; checkpoints: oldest first."""
+    velocity_mono_ns, velocity_m: the newest Doppler epoch, the way then; turn: scans since the start;
+    checkpoints: oldest first."""
 
     stamp_mono_ns: int = 0
     wheel: float = 0.0
@@ -113,6 +114,7 @@ class SeparationState(Struct):
     last_x: float = 0.0
     last_y: float = 0.0
     velocity_mono_ns: int = 0
+    velocity_m: float = 0.0
     turn: int = 0
     sums: Sums = field(default_factory=Sums)
     checkpoints: list[Checkpoint] = []
@@ -198,14 +200,13 @@ def _doppler(state: SeparationState, steps: list[Step], fix: GnssFix, arm: Lever
         at -= 1
     here = steps[at]
     speed = here.motion.wheel * here.x[ekf.SCALE]
-    if here.motion.standing:
-        state.velocity_mono_ns = fix.stamp_mono_ns
-        return
-    if fix.velocity is None or span > DOPPLER_GAP_S or abs(speed) < DOPPLER_FROM_MPS:
+    rolled = sums.length_m - state.velocity_m
+    slow = here.motion.standing or abs(speed) < DOPPLER_FROM_MPS
+    if slow or fix.velocity is None or span > DOPPLER_GAP_S:
         # Wheels alone over this span: the prediction was the reference.
-        sums.doppler_m2 += (CREEP * speed * span) ** 2 + here.motion.walk**2 * span
-        if fix.velocity is not None or abs(speed) < DOPPLER_FROM_MPS:
-            state.velocity_mono_ns = fix.stamp_mono_ns
+        sums.doppler_m2 += (CREEP * rolled) ** 2 + here.motion.walk**2 * span
+        if slow or fix.velocity is not None:
+            state.velocity_mono_ns, state.velocity_m = fix.stamp_mono_ns, sums.length_m
         return
     rate = yaw_rate(here.motion, here.x)
     if at + 1 < len(steps) and steps[at + 1].motion.stamp_mono_ns > here.motion.stamp_mono_ns:
@@ -222,7 +223,7 @@ def _doppler(state: SeparationState, steps: list[Step], fix: GnssFix, arm: Lever
     sums.doppler_x += span * (fix.velocity[0] - speed * math.cos(course) + rate * dy)
     sums.doppler_y += span * (fix.velocity[1] - speed * math.sin(course) - rate * dx)
     sums.doppler_m2 += (DOPPLER_MPS * span) ** 2 + DOPPLER_SLOW * span
-    state.velocity_mono_ns = fix.stamp_mono_ns
+    state.velocity_mono_ns, state.velocity_m = fix.stamp_mono_ns, sums.length_m
 
 
 def remember(state: SeparationState, step: Step) -> None:

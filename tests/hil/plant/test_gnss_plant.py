@@ -47,6 +47,13 @@ def test_a_turning_vehicle_swings_its_antenna():
     assert measured.course_rad == pytest.approx(math.atan2(3.0, 4.0))
 
 
+def test_a_slipping_vehicle_does_not_go_where_it_points():
+    truth = VehicleTruth(0.0, 0.0, 0.5 * math.pi, speed=4.0, side=-3.0)
+    measured = GnssModel(ORIGIN, AntennaConfig(), SILENT).measure(truth, 0.0)
+    assert measured.speed_mps == pytest.approx(5.0)
+    assert measured.course_rad == pytest.approx(math.atan2(3.0, 4.0))
+
+
 def test_errors_have_the_size_and_the_memory_that_they_should():
     noise = GnssNoise(seed=5)
     model = GnssModel(ORIGIN, AntennaConfig(), noise)
