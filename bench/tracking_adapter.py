@@ -31,6 +31,7 @@ STANDSTILL_MPS, STANDSTILL_S = 0.03, 0.3  # what the drive controller's firmware
 CORRECTION_AGE_S = 1.0
 ALL_WHEEL_BELOW_M = 5.0  # VehicleInfo only tells the effective wheelbase; no such vehicle is this short
 GIVEN_BIAS_TAU_S = 5.0
+GIVEN_CRAB_TAU_S, CRAB_FROM_MPS = 30.0, 0.5
 # What the benchmark's time-optimal bound keeps to.
 ACCEL_MPS2 = 0.55
 SITE_LIMITS = Limits(speed_mps=20 / 3.6, curve_speed_mps=20 / 3.6, lateral_accel_mps2=0.6)
@@ -90,7 +91,8 @@ class Controller:
     def step(self, t: float, pose: Any, speed: float) -> tuple[float, float]:  # noqa: ARG002 - the protocol
         """Steering rad and acceleration m/s2. pose, speed: the benchmark's estimate, not used here."""
         now = EPOCH_NS + round(t * 1e9)
-        return self.drive(self.localise(now))
+        pose = self.localise(now)
+        return self.drive(pose, max(0.0, (now - self.motion.stamp_mono_ns) * 1e-9))
 
     def localise(self, now: int) -> Estimate:
         """Every odometry sample is one motion; a fix goes with the newest one."""
@@ -115,15 +117,22 @@ class Controller:
         self.gyro, self.steer = meas.gyro, meas.steer
         return Motion(stamp, meas.v, meas.gyro, True, standing, None)
 
-    def drive(self, pose: Estimate) -> tuple[float, float]:
-        """Lateral and speed law on this pose."""
+    def drive(self, pose: Estimate, age_s: float) -> tuple[float, float]:
+        """Lateral and speed law on this pose; age_s: of the odometry that it was carried on with."""
         if not pose.known:
             return self.track.command, -self.brake_mps2
         if not self.located:
             self.track.s, self.located = self.route.locate(pose.x, pose.y).s, True
         s = self.tracker.deviation(self.track, self.route, pose).s
         command = self.law.step(
-            self.speed, self.limits, s, end_s=self.route.length, cap=99.0, speed=pose.speed, dt=self.dt
+            self.speed,
+            self.limits,
+            s,
+            end_s=self.route.length,
+            cap=99.0,
+            speed=pose.speed,
+            dt=self.dt,
+            speed_age_s=age_s,
         )
         steer = self.tracker.step(self.track, self.route, pose, self.steer, self.dt)
         return steer, -self.brake_mps2 if command.brake else command.accel
@@ -132,12 +141,14 @@ class Controller:
 class ControllerGivenPose(Controller):
     """The same laws on the benchmark's estimate: its pose is exact without noise, its filter's else.
 
-    It does not come with a yaw rate: that is the gyro's, whose bias shows against the given yaw. The slip
+    It does not come with a yaw rate: that is the gyro's, whose bias shows against the given yaw. Nor with the
+    course, which on a crossfall is not the heading: that shows in how the given position moves. The slip
     coefficient is the nominal one."""
 
     def reset(self, path: Any, dt: float) -> None:
         super().reset(path, dt)
         self.bias, self.yaw = 0.0, float(path[0][2])
+        self.crab, self.crab_s, self.last = 0.0, 3.0, (0.0, 0.0)
 
     def step(self, t: float, pose: Any, speed: float) -> tuple[float, float]:  # noqa: ARG002 - the protocol
         for meas in self.arrived:
@@ -147,8 +158,16 @@ class ControllerGivenPose(Controller):
         turned, self.yaw = math.remainder(pose[2] - self.yaw, math.tau), pose[2]
         self.bias += (self.gyro * self.dt - turned - self.bias * self.dt) / GIVEN_BIAS_TAU_S
         rate = 0.0 if self.motion.standing else self.gyro - self.bias
-        estimate = Estimate(True, pose[0], pose[1], pose[2], speed, rate, self.info.slip_coeff, 0.0)
-        return self.drive(estimate)
+        slip = self.info.slip_coeff
+        if speed > CRAB_FROM_MPS:
+            heading = pose[2] - slip * speed * rate - 0.5 * turned
+            dx, dy = pose[0] - self.last[0], pose[1] - self.last[1]
+            sideways = math.cos(heading) * dy - math.sin(heading) * dx
+            self.crab_s = min(GIVEN_CRAB_TAU_S, self.crab_s + self.dt)
+            self.crab += (sideways / speed - self.crab * self.dt) / self.crab_s
+        self.last = (pose[0], pose[1])
+        estimate = Estimate(True, pose[0], pose[1], pose[2], speed, rate, slip, 0.0, crab=self.crab)
+        return self.drive(estimate, 0.0)
 
 
 def _fix(meas: Any) -> GnssFix:

@@ -96,9 +96,10 @@ class SpeedLaw:
         speed: float,
         dt: float,
         slower: Sequence[tuple[float, float]] = (),
+        speed_age_s: float = 0.0,
     ) -> SpeedCommand:
         """One scan of driving towards end_s. s, end_s: m of travel, as `limits` counts them; speed
-        m/s along it; cap m/s: extra limit here; slower: (from m of travel, m/s), limits to come."""
+        m/s along it, speed_age_s old; cap m/s: extra limit here; slower: (from m of travel, m/s), limits to come."""
         if state.held:
             if end_s - s <= (FOLLOW_M if state.arrived else START_M):
                 return self.hold(state, speed)
@@ -107,7 +108,7 @@ class SpeedLaw:
             state.accel, state.speed = 0.0, speed
         elif not state.sent:
             state.sent = [0.0] * self._dead
-        self._observe(state, speed, dt)
+        self._observe(state, speed + state.accel * speed_age_s, dt)
         ahead, v, a = self._after_dead_time(state, dt)
         left = end_s - s - ahead
         limit = limits.at(s + ahead)

@@ -174,3 +174,25 @@ def test_turning_round_turns_the_grade_but_not_the_rolling_drag() -> None:
     law.turn_round(state)
     assert state.drag == pytest.approx(0.08 - 0.49)
     assert not state.arrived
+
+
+def creep_s(age_told_s: float) -> float:
+    """Seconds below 10 cm/s at the end of a stop, with a speed that is four scans old."""
+    law, state, drive, old = SpeedLaw(VEHICLE, DT_S), SpeedState(), Drive(1.0, 0.08), [0.0] * 5
+    creep = 0.0
+    for _ in range(6000):
+        old = [*old[1:], max(0.0, drive.v)]
+        command = law.step(
+            state, OPEN, drive.s, end_s=60.0, cap=math.inf, speed=old[0], dt=DT_S, speed_age_s=age_told_s
+        )
+        drive.step(command.accel, command.brake)
+        creep += DT_S if drive.s > 30.0 and 0.0 < drive.v < 0.1 else 0.0
+    assert drive.v == 0.0
+    assert abs(drive.s - 60.0) < 0.03
+    return creep
+
+
+def test_an_old_speed_does_not_make_it_creep_if_its_age_is_told() -> None:
+    told, untold = creep_s(4 * DT_S), creep_s(0.0)
+    assert told < 1.0
+    assert untold > 2 * told
