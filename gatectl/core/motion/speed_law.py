@@ -99,7 +99,8 @@ class SpeedLaw:
         speed_age_s: float = 0.0,
     ) -> SpeedCommand:
         """One scan of driving towards end_s. s, end_s: m of travel, as `limits` counts them; speed
-        m/s along it, speed_age_s old; cap m/s: extra limit here; slower: (from m of travel, m/s), limits to come."""
+        m/s along it, speed_age_s old; cap m/s: extra limit here; slower: (from m of travel, m/s), limits to
+        come."""
         if state.held:
             if end_s - s <= (FOLLOW_M if state.arrived else START_M):
                 return self.hold(state, speed)
