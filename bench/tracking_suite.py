@@ -104,14 +104,14 @@ def jobs(plan: Plan, full: bool) -> list[Job]:
     for route in plan.routes:
         for noise in plan.noises:
             for seed in range(1, plan.count(route, noise, True) + 1):
-                names = others if full or seed <= plan.more else others[:1]
+                names = others if full or seed <= plan.more or route in CLOSE else others[:1]
                 found += [Job(name, route, noise, seed) for name in (OURS, *names)]
             given = 1 if noise == "ideal" else GIVEN_SEEDS if noise in ("fix", "5g") else 0
             given = min(given, plan.count(route, noise, True))
             found += [Job(GIVEN, route, noise, seed) for seed in range(1, given + 1)]
+            for seed in range(1, plan.count(route, noise, route in CLOSE) + 1):
+                found += [Job(name, route, noise, seed, steering="all_wheel") for name in (OURS, "ref")]
             for seed in range(1, plan.count(route, noise, False) + 1):
-                for name in (OURS, "ref"):
-                    found.append(Job(name, route, noise, seed, steering="all_wheel"))
                 found.append(Job(OURS, route, noise, seed, law="own"))
                 if noise in ("fix", "5g") and route != "corridor":
                     found += [Job(OURS, route, noise, seed, load=load) for load in ("empty", "half")]
