@@ -154,7 +154,8 @@ class VehicleCore:
         if reset:
             self._judge_reset(state, drive, out)
         goal_s = end_s if drive.allowed and not turning else None
-        command = self._guidance.speed(state, pose, vehicle.s, goal_s, dt)
+        age_s = (inputs.now_mono_ns - readings.motion.stamp_mono_ns) * 1e-9
+        command = self._guidance.speed(state, pose, vehicle.s, goal_s, dt, odometry_age_s=age_s)
         self._announce(state, drive, out)
         state.running = drive.allowed and not command.brake
         steer = self._guidance.steer(state, pose, readings, goal_s, dt)

@@ -25,6 +25,8 @@ from gatectl.core.vehicle_order import OrderBook
 from gatectl.core.vehicle_state import VehicleState
 from gatectl.model.node import VehicleConfig
 
+SPEED_AGE_MAX_S = 0.3  # an older speed is no basis for more than a stop
+
 
 class Guidance:
     """One vehicle's motion along the ways of its network. Constant. period_s: of the scan."""
@@ -84,9 +86,16 @@ class Guidance:
         return s + stopping_distance(self._vehicle, speed)
 
     def speed(
-        self, state: VehicleState, pose: Estimate, s: float, end_s: float | None, dt: float
+        self,
+        state: VehicleState,
+        pose: Estimate,
+        s: float,
+        end_s: float | None,
+        dt: float,
+        *,
+        odometry_age_s: float,
     ) -> SpeedCommand:
-        """Towards end_s; to a stop on the brake without one."""
+        """Towards end_s; to a stop on the brake without one. odometry_age_s: of the speed in the pose."""
         along = -pose.speed if state.reverse else pose.speed
         if end_s is None or not pose.known:
             return self._law.hold(state.speed, along)
@@ -104,7 +113,15 @@ class Guidance:
             else:
                 slower.append((travelled(begin), speed))
         return self._law.step(
-            state.speed, limits, here, end_s=travelled(end_s), cap=cap, speed=along, dt=dt, slower=slower
+            state.speed,
+            limits,
+            here,
+            end_s=travelled(end_s),
+            cap=cap,
+            speed=along,
+            dt=dt,
+            slower=slower,
+            speed_age_s=min(max(odometry_age_s, 0.0), SPEED_AGE_MAX_S),
         )
 
     def steer(
