@@ -28,6 +28,7 @@ from gatectl.runtime.link import Endpoint, ReliableReceiver, ReliableSender
 
 # 10 s of a 50 Hz scan: a recorder that restarts misses nothing.
 _RECORDS_KEPT = 512
+_RECORDER_GONE = 2  # records that wait: the recorder's socket is not there, or long full
 _delivery = msgspec.msgpack.Decoder(Delivery)
 
 
@@ -116,6 +117,9 @@ class ScanLink:
             self.records_lost += 1
             self.keyframe_wanted = True
         self.flush_records()
+        if len(self._records) == _RECORDER_GONE:
+            # What waits may become the beginning of a new recorder's file: it must be able to start from it.
+            self.keyframe_wanted = True
 
     def flush_records(self) -> None:
         """Send the records that wait, as far as the recorder takes them."""

@@ -208,6 +208,20 @@ async def test_what_goes_out_goes_in_order_with_telemetry_and_again_until_publis
     assert [o.message for o in again] == [receipt(2), receipt(3)]
 
 
+def test_what_waits_for_a_new_recorder_can_be_replayed_from_its_beginning(pair: Pair) -> None:
+    """A recorder was killed, its successor's file began with what had waited, and then the node died: nothing of
+    that file could be replayed, for the key frame came with the successor's greeting only."""
+    pair.meet()
+    pair.scan.keyframe_wanted = False
+    pair.scan.record(b"1", 1)
+    assert not pair.scan.keyframe_wanted
+    pair.scan.record(b"2", 2)
+    assert pair.scan.keyframe_wanted
+    pair.scan.keyframe_wanted = False
+    pair.scan.record(b"3", 3)
+    assert not pair.scan.keyframe_wanted  # once for each time that it is away
+
+
 def test_a_recorder_that_is_away_loses_the_oldest_and_asks_for_a_key_frame(pair: Pair) -> None:
     pair.meet()
     pair.scan.keyframe_wanted = False
