@@ -209,8 +209,8 @@ async def test_what_goes_out_goes_in_order_with_telemetry_and_again_until_publis
 
 
 def test_what_waits_for_a_new_recorder_can_be_replayed_from_its_beginning(pair: Pair) -> None:
-    """A recorder was killed, its successor's file began with what had waited, and then the node died: nothing of
-    that file could be replayed, for the key frame came with the successor's greeting only."""
+    """A recorder was killed, its successor's file began with what had waited, and then the node died:
+    nothing of that file could be replayed, for the key frame came with the successor's greeting only."""
     pair.meet()
     pair.scan.keyframe_wanted = False
     pair.scan.record(b"1", 1)
