@@ -99,13 +99,6 @@ class Party:
                 where=topic,
             ) from None
 
-    async def send_raw(self, topic: str, payload: bytes) -> None:
-        """Send bytes as they are, once, and wait until the broker has them."""
-        await self._link.up.wait()
-        ack = self._link.publish(Publication(topic, payload, 1))
-        if ack is not None:
-            await ack
-
     async def _answer(self, correlation: str, node: str, several: bool) -> ReceiptMessage | None:
         """The receipt, or None after RESEND_S; a refusal waits in case another node accepts."""
         end = time.monotonic() + RESEND_S

@@ -194,12 +194,13 @@ async def _killed(
 ) -> None:
     rig = stage.rig
     daemon = rig.daemons[node]
+    vehicle = rig.world.vehicles[serial]
     old_pid = daemon.kill(process)
     at_s = rig.clock_s()
     stage.note(node, f"{process} killed", mark=True)
     if brakes:
-        unseen_s = await _brakes(stage, serial)
-        stage.checks.at_most(f"{name}: brakes after", rig.clock_s() - at_s, BRAKE_LIMIT_S + unseen_s, "s", 2)
+        await stage.until(f"{serial} brakes", lambda: vehicle.outputs.brake, 3.0, poll_s=0.01)
+        stage.checks.at_most(f"{name}: brakes after", rig.clock_s() - at_s, BRAKE_LIMIT_S, "s", 2)
         await stage.until(f"{serial} stands", lambda: stage.speed_of(serial) == 0.0, 15)
     if process == "supervisor":
         await daemon.wait_gone()
@@ -214,21 +215,6 @@ async def _killed(
         if subject == "drive":
             await stage.until(f"{serial} knows where it is", lambda: _localised(stage, serial), 30)
         await stage.reset(target, node=node)
-
-
-async def _brakes(stage: Stage, serial: str) -> float:
-    """Wait for the brake command; returns the longest time (s) that this process itself did not look."""
-    vehicle, poll_s = stage.rig.world.vehicles[serial], 0.01
-    looked_s, unseen_s = stage.rig.clock_s(), 0.0
-
-    def braked() -> bool:
-        nonlocal looked_s, unseen_s
-        now_s = stage.rig.clock_s()
-        unseen_s, looked_s = max(unseen_s, now_s - looked_s - poll_s), now_s
-        return vehicle.outputs.brake
-
-    await stage.until(f"{serial} brakes", braked, 3.0, poll_s=poll_s)
-    return unseen_s
 
 
 def _still(stage: Stage, subject: str, serial: str) -> Callable[[], bool]:
